@@ -1,0 +1,152 @@
+#include "common/record_scanner.h"
+
+#include <algorithm>
+
+namespace tine {
+
+using format::kCellsPerBlock;
+using format::RecordKind;
+
+bool RecordScanner::SetUsedUntrusted(uint64_t used, uint64_t file_bytes) {
+  if (damage_.reason != DamageReason::kNone) {
+    return false;
+  }
+  if (used < used_ || used > file_bytes ||
+      used % format::kRecordAlignment != 0) {
+    damage_ = {DamageReason::kUsedOutOfRange, format::kHeaderDynamicOffset};
+    return false;
+  }
+  used_ = used;
+  return true;
+}
+
+void RecordScanner::Scan(const uint8_t* bytes, size_t size_bytes,
+                         RecordVisitor* visitor) {
+  size_t at = 0;
+  while (WantsBytes()) {
+    const size_t left_bytes = size_bytes - at;
+    wanted_bytes_ = kMinimumBytes;
+    if (left_bytes < kMinimumBytes) {
+      return;
+    }
+    uint32_t record_bytes = 0;
+    RecordKind kind = RecordKind::kNone;
+    DamageReason reason = DecodeRecordHeaderUntrusted(
+        bytes + at, used_ - next_offset_, &record_bytes, &kind);
+    if (reason == DamageReason::kNone) {
+      const bool is_body_needed =
+          kind == RecordKind::kFamily || kind == RecordKind::kSeries;
+      if (is_body_needed && left_bytes < record_bytes) {
+        wanted_bytes_ = record_bytes;
+        return;
+      }
+      reason = TakeRecord(bytes + at, kind, record_bytes, visitor);
+    }
+    if (reason != DamageReason::kNone) {
+      damage_ = {reason, next_offset_};
+      return;
+    }
+    ++record_count_;
+    next_offset_ += record_bytes;
+    // The body of a CELLS record, or of an unknown one, may reach beyond `bytes`: the next call begins behind it.
+    at += std::min<size_t>(record_bytes, left_bytes);
+  }
+}
+
+DamageReason RecordScanner::TakeRecord(const uint8_t* record, RecordKind kind,
+                                       uint32_t record_bytes,
+                                       RecordVisitor* visitor) {
+  switch (kind) {
+    case RecordKind::kFamily:
+      return TakeFamily(record, visitor);
+    case RecordKind::kSeries:
+      return TakeSeries(record, visitor);
+    case RecordKind::kCells:
+      return TakeCells(record, visitor);
+    case RecordKind::kNone:
+      return DamageReason::kRecordFields;
+  }
+  visitor->OnUnknown(next_offset_, static_cast<uint16_t>(kind), record_bytes);
+  return DamageReason::kNone;
+}
+
+DamageReason RecordScanner::TakeFamily(const uint8_t* record,
+                                       RecordVisitor* visitor) {
+  FamilyView family;
+  const DamageReason reason = DecodeFamilyUntrusted(record, &family);
+  if (reason != DamageReason::kNone) {
+    return reason;
+  }
+  if (next_offset_ > UINT32_MAX) {
+    return DamageReason::kRecordFields;
+  }
+  const auto number = static_cast<uint32_t>(families_.size());
+  families_[static_cast<uint32_t>(next_offset_)] = {
+      number,
+      CellCountOf(family.type, family.gauge_mode, family.bound_count),
+      static_cast<uint32_t>(family.label_names.size())};
+  visitor->OnFamily(next_offset_, family);
+  return DamageReason::kNone;
+}
+
+DamageReason RecordScanner::TakeSeries(const uint8_t* record,
+                                       RecordVisitor* visitor) {
+  SeriesView series;
+  const DamageReason reason = DecodeSeriesUntrusted(record, &series);
+  if (reason != DamageReason::kNone) {
+    return reason;
+  }
+  const auto it = families_.find(series.family_offset);
+  if (it == families_.end()) {
+    return DamageReason::kFamilyReference;
+  }
+  const Family& family = it->second;
+  if (series.cell_count != family.cell_count ||
+      series.label_values.size() != family.label_count) {
+    return DamageReason::kRecordFields;
+  }
+  if (!TakeCellRange(series.first_cell, series.cell_count)) {
+    return DamageReason::kCellRange;
+  }
+  visitor->OnSeries(next_offset_, series, family.number);
+  return DamageReason::kNone;
+}
+
+DamageReason RecordScanner::TakeCells(const uint8_t* record,
+                                      RecordVisitor* visitor) {
+  CellsView cells;
+  const DamageReason reason = DecodeCellsUntrusted(record, &cells);
+  if (reason != DamageReason::kNone) {
+    return reason;
+  }
+  const uint64_t key = (uint64_t{cells.chunk} << 32) | cells.slot;
+  if (!blocks_.insert(key).second) {
+    return DamageReason::kDuplicateBlock;
+  }
+  if (cells.slot == 0) {
+    owned_cells_[cells.chunk].resize(kCellsPerBlock);
+  } else if (owned_cells_.count(cells.chunk) == 0) {
+    return DamageReason::kCellRange;
+  }
+  visitor->OnCells(next_offset_, cells);
+  return DamageReason::kNone;
+}
+
+bool RecordScanner::TakeCellRange(uint32_t first_cell, uint32_t cell_count) {
+  const uint32_t first_in_block = first_cell % kCellsPerBlock;
+  const auto it = owned_cells_.find(first_cell / kCellsPerBlock);
+  if (it == owned_cells_.end() ||
+      first_in_block + cell_count > kCellsPerBlock) {
+    return false;
+  }
+  std::vector<bool>& owned = it->second;
+  for (uint32_t i = 0; i < cell_count; ++i) {
+    if (owned[first_in_block + i]) {
+      return false;
+    }
+    owned[first_in_block + i] = true;
+  }
+  return true;
+}
+
+}  // namespace tine
