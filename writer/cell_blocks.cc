@@ -1,0 +1,253 @@
+#include "writer/cell_blocks.h"
+
+#include <algorithm>
+
+#include "common/exact_sum.h"
+#include "writer/family.h"
+#include "writer/metric_file.h"
+#include "writer/record_appender.h"
+#include "writer/slow_path_lock.h"
+#include "writer/thread_slots.h"
+
+namespace tine::internal {
+namespace {
+
+constexpr uint64_t kMostPrivateBytes = 8 << 20;
+
+struct BlockChoice {
+  Cell* block = nullptr;
+  bool is_private = false;
+};
+
+// Bytes that making `chunk` real takes in the appender's file.
+uint64_t ChunkBytes(const RecordAppender& appender, uint32_t chunk) {
+  uint64_t bytes = format::kCellsRecordBytes;
+  for (const Series* series = g_registry.ChunkSeriesLocked(chunk);
+       series != nullptr; series = series->next_in_chunk) {
+    // A family with several series here is counted several times: too much, never too little.
+    bytes += appender.FamilyBytes(series->family) +
+             RecordAppender::SeriesBytes(series);
+  }
+  return bytes;
+}
+
+// The number of a file with room for the chunk: the last one, or a further one.
+bool FindFileForChunk(ProcessState* process, uint32_t chunk,
+                      uint32_t* file_number) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    if (process->file_count != 0) {
+      *file_number = process->file_count - 1;
+      const RecordAppender appender(process, *file_number);
+      if (appender.HasRoomFor(ChunkBytes(appender, chunk))) {
+        return true;
+      }
+    }
+    if (attempt == 0 && !CreateMetricFileLocked(process)) {
+      return false;
+    }
+  }
+  NoteFailure(process, "a metric file is too small for a chunk of series", 0);
+  return false;
+}
+
+Cell* MakeChunkReal(ProcessState* process, uint32_t chunk) {
+  if (!MayRetry(process)) {
+    return nullptr;
+  }
+  SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
+  return lock.is_held() ? MakeChunkRealLocked(process, chunk) : nullptr;
+}
+
+// A private block of `chunk` for the thread's slot, or null: then slot 0 serves.
+Cell* MakePrivateBlock(ProcessState* process, Slot* slot, uint32_t chunk) {
+  const uint64_t made_bytes =
+      __atomic_load_n(&process->private_bytes, __ATOMIC_RELAXED);
+  if (made_bytes + format::kCellsRecordBytes > PrivateBudgetBytes() ||
+      !MayRetry(process)) {
+    return nullptr;
+  }
+  SlowPathLock lock(process, SlowPathLock::Wait::kNot);
+  if (!lock.is_held()) {
+    return nullptr;
+  }
+  RecordAppender appender(process, process->chunk_file[chunk]);
+  if (!appender.Reserve(format::kCellsRecordBytes)) {
+    if (!appender.HasRoomFor(format::kCellsRecordBytes)) {
+      // Not worth asking again at each increment: no more private blocks in this process.
+      __atomic_store_n(&process->private_bytes, PrivateBudgetBytes(),
+                       __ATOMIC_RELAXED);
+    }
+    return nullptr;
+  }
+  Cell* cells = appender.AppendCells(SlotNumber(process, slot), chunk);
+  appender.Publish();
+  __atomic_store_n(&process->private_bytes,
+                   made_bytes + format::kCellsRecordBytes, __ATOMIC_RELAXED);
+  // Only this thread reads its table; the next owner of the slot acquires it.
+  slot->table.blocks[chunk].store(cells, std::memory_order_relaxed);
+  return cells;
+}
+
+// The slow path of every add. Its steps are ordered by how often they are the answer.
+BlockChoice ChooseBlock(uint32_t chunk) {
+  ProcessState* process = CurrentProcess();
+  if (process == nullptr || chunk == kNoChunk) {
+    return {};
+  }
+  Slot* slot = ThreadSlot(process);
+  if (slot != nullptr) {
+    Cell* block = slot->table.blocks[chunk].load(std::memory_order_relaxed);
+    if (block != nullptr) {
+      return {block, true};
+    }
+  }
+  Cell* shared = process->shared.blocks[chunk].load(std::memory_order_acquire);
+  if (shared == nullptr) {
+    shared = MakeChunkReal(process, chunk);
+    if (shared == nullptr) {
+      return {};
+    }
+  }
+  if (slot != nullptr) {
+    Cell* block = MakePrivateBlock(process, slot, chunk);
+    if (block != nullptr) {
+      return {block, true};
+    }
+  }
+  return {shared, false};
+}
+
+}  // namespace
+
+uint64_t PrivateBudgetBytes() noexcept {
+  return std::min(kMostPrivateBytes, g_image.settings.max_bytes / 2);
+}
+
+Cell* MakeChunkRealLocked(ProcessState* process, uint32_t chunk) noexcept {
+  Cell* block = process->shared.blocks[chunk].load(std::memory_order_relaxed);
+  uint32_t file_number = 0;
+  if (block != nullptr || !FindFileForChunk(process, chunk, &file_number)) {
+    return block;
+  }
+  RecordAppender appender(process, file_number);
+  if (!appender.Reserve(ChunkBytes(appender, chunk))) {
+    return nullptr;
+  }
+  block = appender.AppendCells(/*slot=*/0, chunk);
+  for (Series* series = g_registry.ChunkSeriesLocked(chunk); series != nullptr;
+       series = series->next_in_chunk) {
+    appender.AppendFamily(series->family);
+    appender.AppendSeries(series);
+  }
+  appender.Publish();
+  process->chunk_file[chunk] = static_cast<uint8_t>(file_number);
+  // Release: who sees the pointer sees `chunk_file` too.
+  process->shared.blocks[chunk].store(block, std::memory_order_release);
+  return block;
+}
+
+bool AppendSeriesLocked(ProcessState* process, Series* series) noexcept {
+  RecordAppender appender(process, process->chunk_file[series->address.chunk]);
+  if (!appender.Reserve(appender.FamilyBytes(series->family) +
+                        RecordAppender::SeriesBytes(series))) {
+    return false;
+  }
+  appender.AppendFamily(series->family);
+  appender.AppendSeries(series);
+  appender.Publish();
+  return true;
+}
+
+void AddU64Slow(CellAddress address, uint64_t amount) noexcept {
+  const BlockChoice choice = ChooseBlock(address.chunk);
+  if (choice.block == nullptr) {
+    CountDroppedObservation();
+  } else if (choice.is_private) {
+    OwnerAddU64(choice.block + address.cell, amount);
+  } else {
+    SharedAddU64(choice.block + address.cell, amount);
+  }
+}
+
+void AddF64Slow(CellAddress address, double amount) noexcept {
+  const BlockChoice choice = ChooseBlock(address.chunk);
+  if (choice.block == nullptr) {
+    CountDroppedObservation();
+  } else if (choice.is_private) {
+    OwnerAddF64(choice.block + address.cell, amount);
+  } else {
+    SharedAddF64(choice.block + address.cell, amount);
+  }
+}
+
+void ObserveSlow(uint32_t chunk, uint32_t count_cell, uint32_t sum_cell,
+                 double value) noexcept {
+  const BlockChoice choice = ChooseBlock(chunk);
+  if (choice.block == nullptr) {
+    CountDroppedObservation();
+  } else if (choice.is_private) {
+    OwnerAddU64(choice.block + count_cell, 1);
+    OwnerAddF64(choice.block + sum_cell, value);
+  } else {
+    SharedAddU64(choice.block + count_cell, 1);
+    SharedAddF64(choice.block + sum_cell, value);
+  }
+}
+
+Cell* SharedBlockSlow(uint32_t chunk) noexcept {
+  ProcessState* process = CurrentProcess();
+  Cell* block = nullptr;
+  if (process != nullptr && chunk != kNoChunk) {
+    block = process->shared.blocks[chunk].load(std::memory_order_acquire);
+    if (block == nullptr) {
+      block = MakeChunkReal(process, chunk);
+    }
+  }
+  if (block == nullptr) {
+    CountDroppedObservation();
+  }
+  return block;
+}
+
+void CountDroppedObservation() noexcept {
+  CountDrops(CurrentProcess(), /*observations=*/1, /*series=*/0);
+}
+
+uint64_t ReadU64(CellAddress address) noexcept {
+  ProcessState* process = CurrentProcess();
+  if (process == nullptr) {
+    return 0;
+  }
+  const Cell* shared =
+      process->shared.blocks[address.chunk].load(std::memory_order_acquire);
+  uint64_t sum = shared == nullptr ? 0 : LoadCell(shared + address.cell);
+  for (uint32_t i = 0; i < g_image.slot_count; ++i) {
+    const Cell* block = process->slots[i].table.blocks[address.chunk].load(
+        std::memory_order_relaxed);
+    sum += block == nullptr ? 0 : LoadCell(block + address.cell);
+  }
+  return sum;
+}
+
+double ReadF64(CellAddress address) noexcept {
+  ProcessState* process = CurrentProcess();
+  if (process == nullptr) {
+    return 0;
+  }
+  ExactSum sum;
+  const Cell* shared =
+      process->shared.blocks[address.chunk].load(std::memory_order_acquire);
+  if (shared != nullptr) {
+    sum.Add(CellToDouble(LoadCell(shared + address.cell)));
+  }
+  for (uint32_t i = 0; i < g_image.slot_count; ++i) {
+    const Cell* block = process->slots[i].table.blocks[address.chunk].load(
+        std::memory_order_relaxed);
+    if (block != nullptr) {
+      sum.Add(CellToDouble(LoadCell(block + address.cell)));
+    }
+  }
+  return sum.value();
+}
+
+}  // namespace tine::internal

@@ -1,0 +1,30 @@
+// Makes chunks and private blocks real in this process's files.
+
+#ifndef TINE_WRITER_CELL_BLOCKS_H_
+#define TINE_WRITER_CELL_BLOCKS_H_
+
+#include <cstdint>
+
+#include "writer/process_state.h"
+#include "writer/registry.h"
+
+namespace tine::internal {
+
+// Bytes of private blocks that a process may have; the rest of TINE_MAX_BYTES is for everything else.
+uint64_t PrivateBudgetBytes() noexcept;
+
+// Slot 0's block of `chunk`, made if need be together with every family and series of the chunk, all published at once.
+// In a forked child this is what brings inherited series along, at zero. Null: noted in the process.
+Cell* MakeChunkRealLocked(ProcessState* process, uint32_t chunk) noexcept;
+
+// Publishes one more series in a chunk that is real already. False: no room or no memory; nothing was published.
+bool AppendSeriesLocked(ProcessState* process, Series* series) noexcept;
+
+inline bool IsChunkReal(const ProcessState* process, uint32_t chunk) {
+  return process->shared.blocks[chunk].load(std::memory_order_relaxed) !=
+         nullptr;
+}
+
+}  // namespace tine::internal
+
+#endif  // TINE_WRITER_CELL_BLOCKS_H_

@@ -1,0 +1,128 @@
+#include "writer/fork_guard.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "writer/slow_path_lock.h"
+#include "writer/thread_slots.h"
+
+namespace tine::internal {
+namespace {
+
+// Memory for the life lock is mapped and marked MADV_DONTFORK some microseconds later; a child forked between would
+// keep a dead parent's lock. A stopped thread must not stop every fork, so the wait is bounded.
+constexpr uint64_t kLongestForkDelayNs = 100'000'000;
+
+// Covers the parent's data with private memory. Not unmapped: the fork may have come between a hot path's load of a
+// block pointer and its add, in a signal handler's frame say, and that add must land somewhere harmless. The header
+// page stays shared, so that a child that cannot make a file of its own can be counted in its parent's; only the slow
+// path writes there.
+void CoverParentData() {
+  const bool keeps_header = ::sysconf(_SC_PAGESIZE) == format::kHeaderBytes;
+  const uint32_t count = g_image.mapping_count.load(std::memory_order_relaxed);
+  for (uint32_t i = 0; i < count; ++i) {
+    const DataMapping& mapping = g_image.mappings[i];
+    const bool keeps_this_header = keeps_header && i + 1 == count;
+    const uint64_t kept_bytes = keeps_this_header ? format::kHeaderBytes : 0;
+    uint8_t* begin = mapping.base + kept_bytes;
+    // PROT_NONE first: only what was touchable costs commit charge.
+    ::mmap(begin, mapping.reserve_bytes - kept_bytes, PROT_NONE,
+           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    if (mapping.real_bytes > kept_bytes) {
+      ::mprotect(begin, mapping.real_bytes - kept_bytes,
+                 PROT_READ | PROT_WRITE);
+    }
+    if (keeps_this_header && mapping.real_bytes >= format::kHeaderBytes) {
+      g_image.parent_header.store(
+          reinterpret_cast<format::FileHeaderDynamic*>(
+              mapping.base + format::kHeaderDynamicOffset),
+          std::memory_order_relaxed);
+    }
+  }
+  g_image.mapping_count.store(0, std::memory_order_relaxed);
+}
+
+// What another thread of the parent had open while it was making a file.
+void CloseParentDescriptors() {
+  for (std::atomic<int>& descriptor : g_image.open_descriptors) {
+    const int fd = descriptor.exchange(-1, std::memory_order_relaxed);
+    if (fd >= 0) {
+      ::close(fd);
+    }
+  }
+  void* life_lock = g_image.unprotected_life_lock.exchange(
+      nullptr, std::memory_order_relaxed);
+  if (life_lock != nullptr) {
+    ::munmap(life_lock, static_cast<size_t>(::sysconf(_SC_PAGESIZE)));
+  }
+  g_image.is_taking_life_lock.store(false, std::memory_order_relaxed);
+}
+
+void BecomeOwnProcess(ProcessState* process) {
+  CloseParentDescriptors();
+  CoverParentData();
+  ++g_image.process_number;
+  const int usable_count =
+      static_cast<int>(g_image.slot_count) -
+      __builtin_popcountll(g_image.retired_slots);
+  process->free_slot_count.store(usable_count, std::memory_order_relaxed);
+  process->phase.store(Phase::kReady, std::memory_order_release);
+}
+
+void BeforeFork() {
+  const uint64_t give_up_ns = CoarseNowNs() + kLongestForkDelayNs;
+  while (g_image.is_taking_life_lock.load(std::memory_order_acquire) &&
+         CoarseNowNs() < give_up_ns) {
+    ::sched_yield();
+  }
+}
+
+void InForkedChild() {
+  ProcessState* process = g_image.process.load(std::memory_order_relaxed);
+  if (process == nullptr) {
+    return;
+  }
+  // Signals stay as they are until here: a handler that counts first does the reset itself, like any raw fork.
+  SignalShield shield;
+  if (!g_image.is_wiped_by_kernel) {
+    std::memset(static_cast<void*>(process), 0, g_image.process_bytes);
+  }
+  Phase expected = Phase::kWiped;
+  if (!process->phase.compare_exchange_strong(expected, Phase::kResetting,
+                                              std::memory_order_acquire)) {
+    return;
+  }
+  // The only thread there is runs this, so no slot of the parent's can still be in somebody's hands.
+  ForgetThreadSlot();
+  g_image.taken_slots.store(0, std::memory_order_relaxed);
+  g_image.retired_slots = 0;
+  BecomeOwnProcess(process);
+}
+
+}  // namespace
+
+bool InstallForkHandlers() noexcept {
+  return ::pthread_atfork(BeforeFork, nullptr, InForkedChild) == 0;
+}
+
+void ResetAfterRawFork(ProcessState* process) noexcept {
+  SignalShield shield;
+  Phase expected = Phase::kWiped;
+  if (process->phase.compare_exchange_strong(expected, Phase::kResetting,
+                                             std::memory_order_acquire)) {
+    g_image.retired_slots |=
+        g_image.taken_slots.load(std::memory_order_relaxed);
+    BecomeOwnProcess(process);
+    return;
+  }
+  // Another thread of this new process is at it; it cannot be interrupted by a signal handler.
+  while (process->phase.load(std::memory_order_acquire) != Phase::kReady) {
+    ::sched_yield();
+  }
+}
+
+}  // namespace tine::internal

@@ -1,0 +1,95 @@
+#ifndef TINE_WRITER_GAUGE_H_
+#define TINE_WRITER_GAUGE_H_
+
+#include <string_view>
+
+#include "writer/family.h"
+
+namespace tine {
+
+namespace internal {
+
+inline Definition GaugeDefinition(std::string_view name, std::string_view help,
+                                  StringSpan labels, GaugeMode mode,
+                                  const MetricOptions& options) {
+  Definition definition;
+  definition.name = name;
+  definition.help = help;
+  definition.label_names = labels;
+  definition.type = format::MetricType::kGauge;
+  definition.value_kind = format::ValueKind::kF64;
+  definition.gauge_mode = mode;
+  definition.unit = options.unit;
+  return definition;
+}
+
+}  // namespace internal
+
+// A value that is set. `mode` says what several processes' values become: kAll, kLiveAll (one series each, with a label
+// `pid`), kSum, kLiveSum, kMin, kLiveMin, kMax, kLiveMax, kMostRecent, kLiveMostRecent. The live modes forget a process
+// as soon as it is gone. There is no default: merging the wrong way is the classic mistake.
+//
+// Absent from the exposition until it is first set. Any thread, signal handlers and forked children too; a gauge has
+// one value per process, the last one set. For a number that is only ever added to, use UpDownCounter.
+class Gauge : public internal::Handle {
+ public:
+  Gauge() = default;
+  Gauge(std::string_view name, std::string_view help, GaugeMode mode,
+        const MetricOptions& options = {}) noexcept
+      : Gauge(internal::FindOrAddSeries(
+            internal::RegisterFamily(
+                internal::GaugeDefinition(name, help, {}, mode, options)),
+            {})) {}
+  explicit Gauge(const internal::Series* series) noexcept;
+
+  // One store; in the mostrecent modes two and a reading of the clock.
+  void Set(double value) const noexcept {
+    internal::Cell* block = internal::SharedBlock(address_.chunk);
+    if (__builtin_expect(block == nullptr, 0)) {
+      SetSlow(value);
+      return;
+    }
+    SetIn(block, value);
+  }
+
+  // Adds to the value, an unset one counting as 0. Atomic among threads. In the mostrecent modes this is an error (the
+  // sum of two processes' changes is nobody's most recent value): dropped and counted in WriterStatus.
+  void Add(double amount) const noexcept;
+  void Increment() const noexcept { Add(1); }
+  void Decrement() const noexcept { Add(-1); }
+
+  // Seconds since 1970, now.
+  void SetToCurrentTime() const noexcept;
+
+  // False while unset. For the process's own tests.
+  bool Value(double* value) const noexcept;
+
+ private:
+  void SetSlow(double value) const noexcept;
+  void SetIn(internal::Cell* block, double value) const noexcept {
+    internal::Cell* cell = block + address_.cell;
+    internal::StoreCell(
+        cell, internal::DoubleToCell(value) ^ format::kUnsetGaugeBits);
+    if (is_most_recent_) {
+      StampTime(cell + 1);
+    }
+  }
+  // The timestamp is stored after the value and read before it, so a reader never pairs a value with a time later than
+  // its own.
+  static void StampTime(internal::Cell* cell) noexcept;
+
+  bool is_most_recent_ = false;
+};
+
+class GaugeFamily : public LabelledFamily<Gauge> {
+ public:
+  GaugeFamily(std::string_view name, std::string_view help,
+              StringSpan label_names, GaugeMode mode,
+              const MetricOptions& options = {}) noexcept
+      : LabelledFamily(internal::GaugeDefinition(name, help, label_names, mode,
+                                                 options)) {}
+};
+
+}  // namespace tine
+
+#endif  // TINE_WRITER_GAUGE_H_

@@ -1,0 +1,84 @@
+#include "writer/life_lock.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "writer/process_state.h"
+
+namespace tine::internal {
+namespace {
+
+size_t PageBytes() { return static_cast<size_t>(::sysconf(_SC_PAGESIZE)); }
+
+void* LockAndMap(int fd) {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;  // from 0, length 0: the whole file
+  if (::fcntl(fd, F_OFD_SETLK, &lock) != 0) {
+    return nullptr;
+  }
+  void* mapping = ::mmap(nullptr, PageBytes(), PROT_NONE, MAP_SHARED, fd, 0);
+  if (mapping == MAP_FAILED) {
+    return nullptr;
+  }
+  g_image.unprotected_life_lock.store(mapping, std::memory_order_relaxed);
+  const bool is_protected = ::madvise(mapping, PageBytes(), MADV_DONTFORK) == 0;
+  g_image.unprotected_life_lock.store(nullptr, std::memory_order_relaxed);
+  if (!is_protected) {
+    ReleaseLifeLock(mapping);
+    return nullptr;
+  }
+  return mapping;
+}
+
+}  // namespace
+
+void* TakeLifeLock(int directory_fd, const char* name) noexcept {
+  // From here to the store below, a forked child would inherit the lock. fork() waits for us; other ways of forking
+  // find the descriptor and the mapping in g_image.
+  g_image.is_taking_life_lock.store(true, std::memory_order_release);
+  const int fd =
+      ::openat(directory_fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  void* life_lock = nullptr;
+  int saved_errno = errno;
+  if (fd >= 0) {
+    g_image.open_descriptors[2].store(fd, std::memory_order_relaxed);
+    life_lock = LockAndMap(fd);
+    saved_errno = errno;
+    g_image.open_descriptors[2].store(-1, std::memory_order_relaxed);
+    ::close(fd);
+  }
+  g_image.is_taking_life_lock.store(false, std::memory_order_release);
+  errno = saved_errno;
+  return life_lock;
+}
+
+void ReleaseLifeLock(void* life_lock) noexcept {
+  if (life_lock != nullptr) {
+    const int saved_errno = errno;
+    ::munmap(life_lock, PageBytes());
+    errno = saved_errno;
+  }
+}
+
+bool DoesLifeLockHold(int directory_fd, const char* name) noexcept {
+  const int fd =
+      ::openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) {
+    return false;
+  }
+  g_image.open_descriptors[3].store(fd, std::memory_order_relaxed);
+  struct flock lock {};
+  lock.l_type = F_RDLCK;
+  lock.l_whence = SEEK_SET;
+  const bool holds =
+      ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_WRLCK;
+  g_image.open_descriptors[3].store(-1, std::memory_order_relaxed);
+  ::close(fd);
+  return holds;
+}
+
+}  // namespace tine::internal

@@ -1,0 +1,448 @@
+#include "writer/metric_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+
+#include "common/metrics_directory.h"
+#include "common/record_codec.h"
+#include "writer/life_lock.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+namespace tine::internal {
+namespace {
+
+constexpr uint64_t kFirstRealBytes = 16 << 10;
+constexpr uint64_t kLeastReserveBytes = 64 << 10;
+constexpr uint64_t kFreeSpaceFloorBytes = 16 << 20;
+
+uint64_t PageBytes() { return static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)); }
+
+uint64_t RoundUp(uint64_t bytes, uint64_t unit) {
+  return (bytes + unit - 1) / unit * unit;
+}
+
+// A descriptor that a concurrently forked child knows to close, and that is closed at the end of the scope.
+class SharedDescriptor {
+ public:
+  explicit SharedDescriptor(int place) : place_(place) {}
+  SharedDescriptor(const SharedDescriptor&) = delete;
+  SharedDescriptor& operator=(const SharedDescriptor&) = delete;
+  ~SharedDescriptor() { Close(); }
+
+  bool Set(int fd) {
+    fd_ = fd;
+    g_image.open_descriptors[place_].store(fd, std::memory_order_relaxed);
+    return fd >= 0;
+  }
+  int get() const { return fd_; }
+  void Close() {
+    if (fd_ >= 0) {
+      const int saved_errno = errno;
+      g_image.open_descriptors[place_].store(-1, std::memory_order_relaxed);
+      ::close(fd_);
+      errno = saved_errno;
+      fd_ = -1;
+    }
+  }
+
+ private:
+  const int place_;
+  int fd_ = -1;
+};
+
+// Never fill the host's file system: nothing is made or grown when less than a tenth of it is free, or less than
+// 16 MiB of a large one. Null, or what to say.
+const char* SpaceProblem(const struct statfs& info) {
+  const auto total_bytes = static_cast<uint64_t>(info.f_blocks) *
+                           static_cast<uint64_t>(info.f_bsize);
+  const auto free_bytes = static_cast<uint64_t>(info.f_bavail) *
+                          static_cast<uint64_t>(info.f_bsize);
+  // A tmpfs without a limit says 0 blocks.
+  if (total_bytes != 0 &&
+      free_bytes < std::min(total_bytes / 10, kFreeSpaceFloorBytes)) {
+    return "the metrics directory's file system is nearly full";
+  }
+  return nullptr;
+}
+
+const char* FileSystemProblem(const struct statfs& info) {
+  switch (FileSystemKindOf(static_cast<uint64_t>(info.f_type))) {
+    case FileSystemKind::kMemory:
+      return SpaceProblem(info);
+    case FileSystemKind::kDisk:
+      return g_image.settings.may_use_disk
+                 ? SpaceProblem(info)
+                 : "the metrics directory is on a disk, where counting can "
+                   "stall at writeback: use a tmpfs, or set TINE_ALLOW_DISK=1";
+    case FileSystemKind::kRemote:
+    case FileSystemKind::kUnknown:
+      break;
+  }
+  return "the metrics directory's file system cannot be used for mapped files: "
+         "use a tmpfs such as /run or /dev/shm";
+}
+
+uint64_t LimitOf(int resource) {
+  rlimit limit;
+  if (::getrlimit(static_cast<__rlimit_resource>(resource), &limit) != 0 ||
+      limit.rlim_cur == RLIM_INFINITY) {
+    return UINT64_MAX;
+  }
+  return limit.rlim_cur;
+}
+
+// How large the file may become: address space and sparse size, not memory. RLIMIT_FSIZE is looked at first because
+// going beyond it kills the process (SIGXFSZ).
+uint64_t ReserveBytes() {
+  const uint64_t wanted_bytes =
+      g_image.settings.max_bytes + kOverflowReserveBytes + kLeastReserveBytes;
+  const uint64_t bytes = std::min({wanted_bytes, LimitOf(RLIMIT_FSIZE),
+                                   LimitOf(RLIMIT_AS) / 64});
+  return bytes / PageBytes() * PageBytes();
+}
+
+// MADV_POPULATE_WRITE for kernels before 5.14: a system call that writes one word to each page fails with EFAULT where
+// a store would raise SIGBUS.
+bool PopulateBySystemCall(uint8_t* begin, uint64_t bytes) {
+  for (uint64_t at = 0; at < bytes; at += PageBytes()) {
+    if (::syscall(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, begin + at, 8) != 0) {
+      return false;
+    }
+    std::memset(begin + at, 0, 8);
+  }
+  return true;
+}
+
+// Backs these pages with memory and makes them writable, or leaves them untouchable.
+bool MakePagesReal(uint8_t* begin, uint64_t bytes) {
+  if (::mprotect(begin, bytes, PROT_READ | PROT_WRITE) != 0) {
+    return false;
+  }
+  int result;
+  do {
+    result = ::madvise(begin, bytes, MADV_POPULATE_WRITE);
+  } while (result != 0 && (errno == EINTR || errno == EAGAIN));
+  if (result == 0 || (errno == EINVAL && PopulateBySystemCall(begin, bytes))) {
+    return true;
+  }
+  const int saved_errno = errno == EFAULT ? ENOSPC : errno;
+  ::mprotect(begin, bytes, PROT_NONE);
+  errno = saved_errno;
+  return false;
+}
+
+bool FillRandom(FileUuid* uuid) {
+  return ::getrandom(uuid->bytes, sizeof(uuid->bytes), GRND_NONBLOCK) ==
+         sizeof(uuid->bytes);
+}
+
+uint64_t NowNs(clockid_t clock) {
+  timespec now;
+  if (::clock_gettime(clock, &now) != 0) {
+    return 0;
+  }
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<uint64_t>(now.tv_nsec);
+}
+
+uint64_t NamespaceInode(const char* path) {
+  struct stat info;
+  return ::stat(path, &info) == 0 ? info.st_ino : 0;
+}
+
+// Field 22 of /proc/self/stat; the second field, the name, may hold blanks and parentheses, so count from the last ')'.
+uint64_t ProcessStartTicks() {
+  SharedDescriptor fd(3);
+  if (!fd.Set(::open("/proc/self/stat", O_RDONLY | O_CLOEXEC))) {
+    return 0;
+  }
+  char text[1024];
+  const ssize_t length = ::read(fd.get(), text, sizeof(text) - 1);
+  if (length <= 0) {
+    return 0;
+  }
+  text[length] = '\0';
+  const char* at = std::strrchr(text, ')');
+  for (int field = 2; at != nullptr && field < 22; ++field) {
+    at = std::strchr(at + 1, ' ');
+  }
+  uint64_t ticks = 0;
+  while (at != nullptr && *++at >= '0' && *at <= '9') {
+    ticks = ticks * 10 + static_cast<uint64_t>(*at - '0');
+  }
+  return ticks;
+}
+
+void FillHeader(uint8_t* base, const FileUuid& uuid, uint64_t reserve_bytes) {
+  auto* header = reinterpret_cast<format::FileHeader*>(base);
+  const Settings& settings = g_image.settings;
+  std::memcpy(header->uuid, uuid.bytes, sizeof(header->uuid));
+  std::memcpy(header->boot_id, settings.boot_id, sizeof(header->boot_id));
+  header->life_lock = g_image.life_lock_holds.load(std::memory_order_relaxed)
+                          ? format::LifeLock::kHolds
+                          : format::LifeLock::kDoesNotHold;
+  header->pid_namespace = NamespaceInode("/proc/self/ns/pid");
+  header->time_namespace = NamespaceInode("/proc/self/ns/time");
+  header->pid = static_cast<uint32_t>(::getpid());
+  header->uid = static_cast<uint32_t>(::geteuid());
+  header->process_start_ticks = ProcessStartTicks();
+  header->created_boot_ns = NowNs(CLOCK_BOOTTIME);
+  header->created_wall_ns = NowNs(CLOCK_REALTIME);
+  header->reserve_bytes = reserve_bytes;
+  uint8_t* at = AppendString(header->strings, settings.executable);
+  at = AppendString(at, settings.worker_id);
+  std::memcpy(at, settings.process_labels, settings.process_labels_bytes);
+  at += settings.process_labels_bytes;
+  header->strings_bytes = static_cast<uint32_t>(at - header->strings);
+  header->process_label_count = settings.process_label_count;
+  SealFileHeader(header);
+  auto* dynamic = reinterpret_cast<format::FileHeaderDynamic*>(
+      base + format::kHeaderDynamicOffset);
+  dynamic->used.store(format::kHeaderBytes, std::memory_order_relaxed);
+  dynamic->state.store(static_cast<uint32_t>(format::FileState::kLive),
+                       std::memory_order_relaxed);
+}
+static_assert(2 + sizeof(Settings::executable) + 2 +
+                  sizeof(Settings::worker_id) +
+                  sizeof(Settings::process_labels) <=
+              format::kHeaderStringsMaxBytes);
+
+// The mapping of `fd`, known to a concurrently forked child from the start, with its first pages real. Null: errno.
+uint8_t* MapData(int fd, uint64_t reserve_bytes) {
+  void* mapping =
+      ::mmap(nullptr, reserve_bytes, PROT_NONE, MAP_SHARED, fd, 0);
+  if (mapping == MAP_FAILED) {
+    return nullptr;
+  }
+  auto* base = static_cast<uint8_t*>(mapping);
+  // A tmpfs mounted with huge=always would charge 2 MiB to every process; a core dump needs none of it.
+  ::madvise(base, reserve_bytes, MADV_NOHUGEPAGE);
+  ::madvise(base, reserve_bytes, MADV_DONTDUMP);
+  const uint32_t number = g_image.mapping_count.load(std::memory_order_relaxed);
+  g_image.mappings[number] = {base, reserve_bytes, 0};
+  g_image.mapping_count.store(number + 1, std::memory_order_release);
+  if (MakePagesReal(base, kFirstRealBytes)) {
+    g_image.mappings[number].real_bytes = kFirstRealBytes;
+    return base;
+  }
+  const int saved_errno = errno;
+  g_image.mapping_count.store(number, std::memory_order_release);
+  ::munmap(base, reserve_bytes);
+  errno = saved_errno;
+  return nullptr;
+}
+
+bool TakeAndTestLifeLock(MetricFile* file, int directory_fd,
+                         const char* temp_name) {
+  file->life_lock = TakeLifeLock(directory_fd, temp_name);
+  if (file->life_lock == nullptr) {
+    return false;
+  }
+  if (!g_image.has_tested_life_lock.exchange(true)) {
+    g_image.life_lock_holds.store(DoesLifeLockHold(directory_fd, temp_name));
+  }
+  return true;
+}
+
+bool GiveFinalName(int directory_fd, const char* temp_name, const char* name) {
+  if (::renameat2(directory_fd, temp_name, directory_fd, name,
+                  RENAME_NOREPLACE) == 0) {
+    return true;
+  }
+  // The name holds 128 random bits: without the flag nothing is replaced either.
+  return errno == EINVAL &&
+         ::renameat(directory_fd, temp_name, directory_fd, name) == 0;
+}
+
+// Steps that can fail, in order; null when all is done, else what failed, with errno. The temp file exists when
+// `*has_temp_file`.
+const char* TryCreate(MetricFile* file, SharedDescriptor* directory,
+                      const char* temp_name, const FileUuid& uuid,
+                      bool* has_temp_file) {
+  SharedDescriptor fd(1);
+  if (!fd.Set(::openat(directory->get(), temp_name,
+                       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                       0600))) {
+    return "cannot create a metric file";
+  }
+  *has_temp_file = true;
+  if (::fchmod(fd.get(), 0640) != 0 ||
+      ::ftruncate(fd.get(), static_cast<off_t>(file->reserve_bytes)) != 0) {
+    return "cannot size a metric file";
+  }
+  file->base = MapData(fd.get(), file->reserve_bytes);
+  if (file->base == nullptr) {
+    return "no memory for a metric file";
+  }
+  file->real_bytes = kFirstRealBytes;
+  fd.Close();
+  if (!TakeAndTestLifeLock(file, directory->get(), temp_name)) {
+    return "cannot lock a metric file";
+  }
+  FillHeader(file->base, uuid, file->reserve_bytes);
+  file->used = format::kHeaderBytes;
+  const MetricFileName parts{static_cast<uint32_t>(::getpid()), uuid};
+  FormatMetricFileName(parts, file->name);
+  if (!GiveFinalName(directory->get(), temp_name, file->name)) {
+    return "cannot name a metric file";
+  }
+  return nullptr;
+}
+
+// A file that did not get its name leaves nothing behind.
+void Discard(MetricFile* file, int directory_fd, const char* temp_name) {
+  ReleaseLifeLock(file->life_lock);
+  if (file->base != nullptr) {
+    g_image.mapping_count.fetch_sub(1, std::memory_order_release);
+    ::munmap(file->base, file->reserve_bytes);
+  }
+  ::unlinkat(directory_fd, temp_name, 0);
+}
+
+// What was counted while there was no file goes to the first one's header.
+void MoveDropsToHeader(ProcessState* process, MetricFile* file) {
+  auto* header = file->dynamic();
+  header->dropped_observations.fetch_add(
+      process->dropped_observations.exchange(0), std::memory_order_relaxed);
+  header->dropped_series.fetch_add(process->dropped_series.exchange(0),
+                                   std::memory_order_relaxed);
+}
+
+void TellParent(ProcessState* process) {
+  auto* parent = g_image.parent_header.load(std::memory_order_relaxed);
+  if (parent != nullptr && !process->has_told_parent) {
+    process->has_told_parent = true;
+    parent->children_without_file.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+// Nothing of the parent's is needed any more: its page would keep its file's memory after its death.
+void LetGoOfParent() {
+  auto* parent =
+      g_image.parent_header.exchange(nullptr, std::memory_order_relaxed);
+  if (parent != nullptr) {
+    ::munmap(reinterpret_cast<uint8_t*>(parent) - format::kHeaderDynamicOffset,
+             format::kHeaderBytes);
+  }
+}
+
+}  // namespace
+
+bool CreateMetricFileLocked(ProcessState* process) noexcept {
+  const char* problem = nullptr;
+  const char* directory_path = g_image.settings.directory;
+  SharedDescriptor directory(0);
+  if (!directory.Set(OpenMetricsDirectory(directory_path, /*may_create=*/true,
+                                          &problem))) {
+    NoteFailure(process,
+                problem != nullptr ? problem
+                                   : "cannot open the metrics directory",
+                errno);
+    TellParent(process);
+    return false;
+  }
+  struct statfs info;
+  FileUuid uuid;
+  FileUuid random;
+  MetricFile file{};
+  file.reserve_bytes = ReserveBytes();
+  errno = 0;
+  if (::fstatfs(directory.get(), &info) != 0) {
+    problem = "cannot examine the metrics directory's file system";
+  } else if ((problem = FileSystemProblem(info)) == nullptr) {
+    if (process->file_count == kMaxFiles ||
+        file.reserve_bytes < kLeastReserveBytes) {
+      problem = "no room for a metric file (RLIMIT_FSIZE or RLIMIT_AS)";
+    } else if (!FillRandom(&uuid) || !FillRandom(&random)) {
+      problem = "cannot get random numbers for a metric file's name";
+    }
+  }
+  if (problem == nullptr) {
+    char temp_name[kTempFileNameBytes + 1];
+    FormatTempFileName(random, temp_name);
+    bool has_temp_file = false;
+    problem = TryCreate(&file, &directory, temp_name, uuid, &has_temp_file);
+    if (problem != nullptr && has_temp_file) {
+      const int saved_errno = errno;
+      Discard(&file, directory.get(), temp_name);
+      errno = saved_errno;
+    }
+  }
+  if (problem != nullptr) {
+    NoteFailure(process, problem, errno);
+    TellParent(process);
+    return false;
+  }
+  if (process->file_count == 0) {
+    MoveDropsToHeader(process, &file);
+    LetGoOfParent();
+  }
+  process->files[process->file_count] = file;
+  __atomic_store_n(&process->file_count, process->file_count + 1,
+                   __ATOMIC_RELEASE);
+  NoteSuccess(process);
+  return true;
+}
+
+bool GrowMetricFileLocked(ProcessState* process, MetricFile* file,
+                          uint64_t wanted_bytes) noexcept {
+  // An eighth at a time saves system calls in large files; small ones grow by the page.
+  uint64_t target_bytes =
+      std::max(wanted_bytes, file->real_bytes + file->real_bytes / 8);
+  target_bytes =
+      std::min(RoundUp(target_bytes, PageBytes()), file->reserve_bytes);
+  struct statfs info;
+  // The path may mean nothing after a chroot; then the page request alone must tell.
+  const bool is_known = ::statfs(g_image.settings.directory, &info) == 0;
+  const char* problem = is_known ? SpaceProblem(info) : nullptr;
+  errno = 0;
+  if (problem == nullptr &&
+      !MakePagesReal(file->base + file->real_bytes,
+                     target_bytes - file->real_bytes)) {
+    problem = "no memory for a metric file to grow";
+  }
+  if (problem != nullptr) {
+    NoteFailure(process, problem, errno);
+    return false;
+  }
+  file->real_bytes = target_bytes;
+  for (DataMapping& mapping : g_image.mappings) {
+    if (mapping.base == file->base) {
+      mapping.real_bytes = target_bytes;
+    }
+  }
+  NoteSuccess(process);
+  return true;
+}
+
+void MarkCleanExit() noexcept {
+  ProcessState* process = g_image.process.load(std::memory_order_acquire);
+  // Zero in a child that has made no file: its parent's file is not its own to mark.
+  const uint32_t count =
+      process == nullptr
+          ? 0
+          : __atomic_load_n(&process->file_count, __ATOMIC_ACQUIRE);
+  for (uint32_t i = 0; i < count; ++i) {
+    process->files[i].dynamic()->state.store(
+        static_cast<uint32_t>(format::FileState::kCleanExit),
+        std::memory_order_relaxed);
+  }
+}
+
+}  // namespace tine::internal

@@ -1,0 +1,162 @@
+#include "writer/process.h"
+
+#include <cstring>
+
+#include "common/record_codec.h"
+#include "writer/cell_blocks.h"
+#include "writer/metric_file.h"
+#include "writer/process_state.h"
+#include "writer/registry.h"
+#include "writer/settings.h"
+#include "writer/slow_path_lock.h"
+
+namespace tine {
+namespace {
+
+using internal::g_image;
+using internal::ProcessState;
+using internal::Settings;
+using internal::SlowPathLock;
+
+std::string LastError(const ProcessState* process) {
+  const char* what = process->last_error.load(std::memory_order_acquire);
+  if (what == nullptr) {
+    return "";
+  }
+  std::string text = what;
+  const int error_number =
+      process->last_error_errno.load(std::memory_order_relaxed);
+  if (error_number != 0) {
+    text += ": ";
+    text += ::strerrordesc_np(error_number);
+  }
+  return text;
+}
+
+Status FileStatus(ProcessState* process) {
+  if (process->file_count != 0 ||
+      internal::CreateMetricFileLocked(process)) {
+    return Status();
+  }
+  return Status(ErrorCode::kFileUnavailable,
+                "no metric file in " +
+                    std::string(g_image.settings.directory) + ": " +
+                    LastError(process));
+}
+
+// A process label that some family already has as its own label.
+Status CheckAgainstFamilies(const std::vector<LabelPair>& labels) {
+  for (const LabelPair& label : labels) {
+    for (const internal::Family* family = internal::g_registry.FirstFamily();
+         family != nullptr; family = family->next) {
+      for (const std::string_view name : family->definition.label_names) {
+        if (name == label.name) {
+          return Status(ErrorCode::kInvalidLabel,
+                        "process label \"" + std::string(label.name) +
+                            "\" is refused: metric \"" +
+                            std::string(family->definition.name) +
+                            "\" has a label of that name");
+        }
+      }
+    }
+  }
+  return Status();
+}
+
+Status ApplyOptions(const InitOptions& options, Settings* settings) {
+  Status status = CheckAgainstFamilies(options.process_labels);
+  if (status.ok()) {
+    status = internal::AddProcessLabels(settings, options.process_labels);
+  }
+  if (status.ok() && !options.worker_id.empty()) {
+    status = internal::SetWorkerId(settings, options.worker_id);
+  }
+  if (status.ok() && !options.directory.empty()) {
+    status = internal::SetDirectory(settings, options.directory);
+  }
+  return status;
+}
+
+// Marks the clean exit. Not a static object's destructor: the others' destructors may still count, and may.
+__attribute__((destructor)) void OnExit() { internal::MarkCleanExit(); }
+
+}  // namespace
+
+Status Init(const InitOptions& options) {
+  if (!internal::Start()) {
+    return Status();  // disabled, which is what was asked for
+  }
+  ProcessState* process = internal::CurrentProcess();
+  SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
+  if (!lock.is_held()) {
+    return Status(ErrorCode::kBusy, "another thread is registering metrics");
+  }
+  if (process->file_count != 0) {
+    return Status(ErrorCode::kAlreadyStarted,
+                  "this process has its metric file already: call Init() "
+                  "before metrics without labels are made, or set TINE_DIR, "
+                  "TINE_PROCESS_LABELS and TINE_WORKER_ID");
+  }
+  Settings settings = g_image.settings;
+  const Status status = ApplyOptions(options, &settings);
+  if (!status.ok()) {
+    return status;
+  }
+  if (std::strcmp(settings.directory, g_image.settings.directory) != 0) {
+    g_image.has_tested_life_lock.store(false);
+    internal::NoteSuccess(process);  // the old one's failure says nothing
+  }
+  g_image.settings = settings;
+  return FileStatus(process);
+}
+
+Status AfterFork() {
+  ProcessState* process = internal::CurrentProcess();
+  if (process == nullptr) {
+    return Status();
+  }
+  SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
+  if (!lock.is_held()) {
+    return Status(ErrorCode::kBusy, "another thread is registering metrics");
+  }
+  return FileStatus(process);
+}
+
+void Seal() noexcept {
+  ProcessState* process = internal::CurrentProcess();
+  if (process != nullptr) {
+    SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
+    for (uint32_t chunk = 0;
+         lock.is_held() && chunk < internal::g_registry.chunk_count();
+         ++chunk) {
+      internal::MakeChunkRealLocked(process, chunk);
+    }
+  }
+  g_image.is_sealed.store(true);
+}
+
+WriterStatus GetWriterStatus() {
+  WriterStatus status;
+  status.is_enabled = internal::Start();
+  if (!status.is_enabled) {
+    return status;
+  }
+  ProcessState* process = internal::CurrentProcess();
+  status.directory = g_image.settings.directory;
+  status.last_error = LastError(process);
+  SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
+  for (uint32_t i = 0; lock.is_held() && i < process->file_count; ++i) {
+    const internal::MetricFile& file = process->files[i];
+    status.files.emplace_back(file.name);
+    status.file_bytes += file.real_bytes;
+    const auto* header = file.dynamic();
+    status.dropped_series += header->dropped_series.load();
+    status.dropped_observations += header->dropped_observations.load();
+    status.children_without_file += header->children_without_file.load();
+  }
+  status.dropped_series += process->dropped_series.load();
+  status.dropped_observations += process->dropped_observations.load();
+  return status;
+}
+
+}  // namespace tine

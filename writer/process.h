@@ -1,0 +1,59 @@
+// The writer as a whole: set-up, forks, and what it has to say about itself.
+
+#ifndef TINE_WRITER_PROCESS_H_
+#define TINE_WRITER_PROCESS_H_
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "writer/status.h"
+#include "writer/string_span.h"
+
+namespace tine {
+
+struct InitOptions {
+  // The metrics directory; empty: $TINE_DIR, else /run/tine if it exists, else /dev/shm/tine-<effective uid>.
+  std::string_view directory;
+  // Labels that every series of this process carries, besides those of $TINE_PROCESS_LABELS ("app=web,zone=b"); on a
+  // clash these win. `le`, `quantile` and names beginning with "__" are refused.
+  std::vector<LabelPair> process_labels;
+  // The label `pid` of this process's gauges of mode kAll and kLiveAll; empty: $TINE_WORKER_ID, else the pid.
+  std::string_view worker_id;
+};
+
+// Optional. Sets the above and makes the process's metric file now. Call it before anything is counted or looked up,
+// and before metrics without labels are made (those make the file); in a forked child before the child counts. What it
+// sets is inherited by later children.
+// Errors: kAlreadyStarted (this process has its file: nothing was changed), kInvalidLabel, kFileUnavailable (counting
+// goes on as a counted no-op and the file is tried again every 10 s). Not async-signal-safe.
+Status Init(const InitOptions& options = {});
+
+// Makes this process's metric file now instead of at its first count. For forked children that are about to chroot,
+// change their user or enter a sandbox. No effect when the file is there. Errors: kFileUnavailable.
+// Async-signal-safe but for the text of an error.
+Status AfterFork();
+
+// Promises no system call from here on, for seccomp: everything that exists counts on; what would need a system call
+// (a new series, a new thread's private block, growth) is not made, and counts in shared blocks or is dropped and
+// counted. Cannot be undone.
+void Seal() noexcept;
+
+// Directory, file, drops, last error: what a status page of the host may show.
+struct WriterStatus {
+  bool is_enabled = true;  // false with TINE_DISABLE=1
+  std::string directory;
+  std::vector<std::string> files;  // names in the directory; empty: none (yet)
+  uint64_t dropped_series = 0;     // label sets that went to an overflow series
+  uint64_t dropped_observations = 0;
+  uint64_t children_without_file = 0;
+  uint64_t file_bytes = 0;  // memory behind the files
+  std::string last_error;   // empty: none
+};
+WriterStatus GetWriterStatus();
+
+}  // namespace tine
+
+#endif  // TINE_WRITER_PROCESS_H_

@@ -1,0 +1,219 @@
+#include "writer/process_state.h"
+
+#include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+#include "writer/fork_guard.h"
+#include "writer/settings.h"
+#include "writer/thread_slots.h"
+
+namespace tine::internal {
+
+ImageState g_image;
+std::atomic<BlockTable*> g_shared_table{&g_new_thread_table};
+
+namespace {
+
+constexpr uint64_t kRetryAfterNs = 10'000'000'000;
+constexpr int32_t kLongestClockCheckPeriod = 4096;
+
+// Appends to a fixed line; what does not fit is cut.
+class Line {
+ public:
+  void Append(const char* text) {
+    while (*text != '\0' && length_ < sizeof(text_) - 1) {
+      text_[length_++] = *text++;
+    }
+  }
+  void AppendNumber(int number) {
+    char digits[12];
+    size_t at = sizeof(digits);
+    digits[--at] = '\0';
+    auto left = static_cast<unsigned>(number < 0 ? -number : number);
+    do {
+      digits[--at] = static_cast<char>('0' + left % 10);
+      left /= 10;
+    } while (left != 0);
+    Append(digits + at);
+  }
+  void Write() {
+    text_[length_++] = '\n';
+    // A failing stderr is nobody's concern here.
+    const ssize_t ignored = ::write(STDERR_FILENO, text_, length_);
+    static_cast<void>(ignored);
+  }
+
+ private:
+  char text_[1024];
+  size_t length_ = 0;
+};
+
+bool MapProcessState() {
+  g_image.process_bytes =
+      offsetof(ProcessState, slots) + g_image.slot_count * sizeof(Slot);
+  void* memory = ::mmap(nullptr, g_image.process_bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) {
+    return false;
+  }
+  ::madvise(memory, g_image.process_bytes, MADV_NOHUGEPAGE);
+  g_image.is_wiped_by_kernel =
+      ::madvise(memory, g_image.process_bytes, MADV_WIPEONFORK) == 0;
+  auto* process = static_cast<ProcessState*>(memory);
+  process->free_slot_count.store(static_cast<int32_t>(g_image.slot_count),
+                                 std::memory_order_relaxed);
+  process->phase.store(Phase::kReady, std::memory_order_release);
+  g_image.process.store(process, std::memory_order_release);
+  g_shared_table.store(&process->shared, std::memory_order_release);
+  return true;
+}
+
+bool StartOnce() {
+  if (!ReadEnvironment(&g_image.settings)) {
+    g_image.is_disabled.store(true, std::memory_order_relaxed);
+    return false;
+  }
+  g_image.slot_count = MakeThreadKey() ? SlotCountFromEnvironment() : 0;
+  if (!MapProcessState() || !InstallForkHandlers()) {
+    g_image.is_disabled.store(true, std::memory_order_relaxed);
+    Complain("out of memory at start: metrics are off in this process", "",
+             ENOMEM);
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool Start() noexcept {
+  uint32_t phase = g_image.start_phase.load(std::memory_order_acquire);
+  if (phase == 0 && g_image.start_phase.compare_exchange_strong(
+                        phase, 1, std::memory_order_acquire)) {
+    try {
+      StartOnce();
+    } catch (...) {
+      g_image.is_disabled.store(true, std::memory_order_relaxed);
+    }
+    g_image.start_phase.store(2, std::memory_order_release);
+    phase = 2;
+  }
+  // Another thread is at it. Bounded: in a child forked in the middle of it nobody would ever finish.
+  const uint64_t give_up_ns = CoarseNowNs() + 1'000'000'000;
+  while (phase != 2 && CoarseNowNs() < give_up_ns) {
+    ::sched_yield();
+    phase = g_image.start_phase.load(std::memory_order_acquire);
+  }
+  return phase == 2 && !g_image.is_disabled.load(std::memory_order_relaxed);
+}
+
+ProcessState* CurrentProcess() noexcept {
+  ProcessState* process = g_image.process.load(std::memory_order_acquire);
+  if (process != nullptr && __builtin_expect(process->phase.load(
+                                                 std::memory_order_acquire) !=
+                                                 Phase::kReady,
+                                             0)) {
+    ResetAfterRawFork(process);
+  }
+  return process;
+}
+
+uint64_t CoarseNowNs() noexcept {
+  timespec now;
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<uint64_t>(now.tv_nsec) + 1;
+}
+
+bool MayRetry(ProcessState* process) noexcept {
+  if (g_image.is_sealed.load(std::memory_order_relaxed)) {
+    return false;
+  }
+  const uint64_t retry_at_ns =
+      process->retry_at_ns.load(std::memory_order_relaxed);
+  if (retry_at_ns == 0) {
+    return true;
+  }
+  if (process->calls_until_clock_check.fetch_sub(
+          1, std::memory_order_relaxed) > 0) {
+    return false;
+  }
+  const uint64_t now_ns = CoarseNowNs();
+  // Hot callers are let through to the clock ever more seldom, slow ones at every call.
+  const uint64_t checked_ns =
+      process->clock_checked_ns.exchange(now_ns, std::memory_order_relaxed);
+  int32_t period = process->clock_check_period.load(std::memory_order_relaxed);
+  period = now_ns - checked_ns < 10'000'000
+               ? std::min(2 * period + 1, kLongestClockCheckPeriod)
+               : period / 4;
+  process->clock_check_period.store(period, std::memory_order_relaxed);
+  process->calls_until_clock_check.store(period, std::memory_order_relaxed);
+  return now_ns >= retry_at_ns;
+}
+
+void NoteFailure(ProcessState* process, const char* what,
+                 int error_number) noexcept {
+  process->last_error_errno.store(error_number, std::memory_order_relaxed);
+  process->last_error.store(what, std::memory_order_release);
+  process->retry_at_ns.store(CoarseNowNs() + kRetryAfterNs,
+                             std::memory_order_relaxed);
+  if (!g_image.has_complained.exchange(true, std::memory_order_relaxed)) {
+    Complain(what, g_image.settings.directory, error_number);
+  }
+}
+
+void NoteSuccess(ProcessState* process) noexcept {
+  process->retry_at_ns.store(0, std::memory_order_relaxed);
+}
+
+void CountDrops(ProcessState* process, uint64_t observations,
+                uint64_t series) noexcept {
+  if (process == nullptr) {
+    return;
+  }
+  // The first file's header; its pointer is stored before `file_count` and never changes in this process.
+  const bool has_file =
+      __atomic_load_n(&process->file_count, __ATOMIC_ACQUIRE) != 0;
+  auto* header = has_file ? process->files[0].dynamic() : nullptr;
+  auto& observation_count = has_file ? header->dropped_observations
+                                     : process->dropped_observations;
+  auto& series_count =
+      has_file ? header->dropped_series : process->dropped_series;
+  if (observations != 0) {
+    observation_count.fetch_add(observations, std::memory_order_relaxed);
+  }
+  if (series != 0) {
+    series_count.fetch_add(series, std::memory_order_relaxed);
+  }
+}
+
+void Complain(const char* what, const char* detail, int error_number) noexcept {
+  if (g_image.settings.is_quiet ||
+      g_image.is_sealed.load(std::memory_order_relaxed)) {
+    return;
+  }
+  Line line;
+  line.Append("tine: ");
+  line.Append(what);
+  if (detail[0] != '\0') {
+    line.Append(": ");
+    line.Append(detail);
+  }
+  if (error_number != 0) {
+    line.Append(": ");
+    const char* text = ::strerrordesc_np(error_number);
+    line.Append(text == nullptr ? "error" : text);
+    line.Append(" (");
+    line.AppendNumber(error_number);
+    line.Append(")");
+  }
+  line.Write();
+}
+
+}  // namespace tine::internal

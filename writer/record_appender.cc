@@ -1,0 +1,84 @@
+#include "writer/record_appender.h"
+
+#include <cassert>
+#include <ctime>
+
+#include "common/record_codec.h"
+#include "writer/metric_file.h"
+
+namespace tine::internal {
+namespace {
+
+uint64_t WallNowNs() {
+  timespec now;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<uint64_t>(now.tv_nsec);
+}
+
+}  // namespace
+
+bool RecordAppender::Reserve(uint64_t bytes) {
+  if (!HasRoomFor(bytes)) {
+    return false;
+  }
+  return end_ + bytes <= file_->real_bytes ||
+         GrowMetricFileLocked(process_, file_, end_ + bytes);
+}
+
+bool RecordAppender::HasFamily(const Family* family) const {
+  return family->published_process == g_image.process_number &&
+         family->published_file == file_number_;
+}
+
+uint64_t RecordAppender::FamilyBytes(const Family* family) const {
+  return HasFamily(family) ? 0 : EncodedFamilyBytes(family->definition);
+}
+
+void RecordAppender::AppendFamily(Family* family) {
+  if (HasFamily(family)) {
+    return;
+  }
+  EncodeFamily(family->definition, at());
+  family->published_process = g_image.process_number;
+  family->published_file = file_number_;
+  family->published_offset = static_cast<uint32_t>(end_);
+  end_ += EncodedFamilyBytes(family->definition);
+}
+
+uint64_t RecordAppender::SeriesBytes(const Series* series) {
+  SeriesView record;
+  record.label_values = series->label_values;
+  return EncodedSeriesBytes(record);
+}
+
+void RecordAppender::AppendSeries(const Series* series) {
+  assert(HasFamily(series->family));
+  SeriesView record;
+  record.family_offset = series->family->published_offset;
+  record.first_cell =
+      series->address.chunk * format::kCellsPerBlock + series->address.cell;
+  record.cell_count = series->family->cell_count;
+  record.created_wall_ns = WallNowNs();
+  record.label_values = series->label_values;
+  EncodeSeries(record, at());
+  end_ += EncodedSeriesBytes(record);
+}
+
+Cell* RecordAppender::AppendCells(uint32_t slot, uint32_t chunk) {
+  EncodeCellsHeader({slot, chunk}, at());
+  auto* cells = reinterpret_cast<Cell*>(at() + format::kRecordAlignment);
+  end_ += format::kCellsRecordBytes;
+  return cells;
+}
+
+void RecordAppender::Publish() {
+  assert(end_ <= file_->real_bytes);
+  file_->used = end_;
+  // Everything written above was invisible: readers stop at `used`. This release store pairs with the reader's fence
+  // between its read of `used` and its reads of records, and makes all of it visible at once. If the process is killed
+  // before this line, the half-written records lie beyond `used` for ever; nothing needs repair.
+  file_->dynamic()->used.store(end_, std::memory_order_release);
+}
+
+}  // namespace tine::internal

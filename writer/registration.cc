@@ -1,0 +1,491 @@
+// Registering families and finding series: the checks, and what their failures say.
+
+#include <cmath>
+#include <cstring>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "common/metric_names.h"
+#include "writer/arena.h"
+#include "writer/cell_blocks.h"
+#include "writer/family.h"
+#include "writer/process_state.h"
+#include "writer/registry.h"
+#include "writer/settings.h"
+#include "writer/slow_path_lock.h"
+
+namespace tine::internal {
+namespace {
+
+using format::MetricType;
+
+constexpr uint32_t kMaxFamilies = 10'000;
+
+// What a metric of a disabled writer, or one that found no memory, belongs to.
+Family g_disabled_family;
+
+std::string Quoted(std::string_view text) {
+  return "\"" + std::string(text) + "\"";
+}
+
+bool EndsWith(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() &&
+         text.substr(text.size() - end.size()) == end;
+}
+
+Status CheckName(const Definition& definition) {
+  const std::string name = Quoted(definition.name);
+  if (!IsValidMetricName(definition.name)) {
+    return Status(ErrorCode::kInvalidName,
+                  "metric name " + name +
+                      " is refused: a name is [a-zA-Z_:][a-zA-Z0-9_:]*, at "
+                      "most 1024 bytes");
+  }
+  if (definition.help.size() > kMaxHelpBytes ||
+      !IsValidUtf8(definition.help)) {
+    return Status(ErrorCode::kInvalidName,
+                  "the help text of " + name +
+                      " is refused: it must be UTF-8, at most 65536 bytes");
+  }
+  std::string_view stem = definition.name;
+  if (EndsWith(stem, "_total")) {
+    stem.remove_suffix(6);
+  }
+  const std::string unit(definition.unit);
+  if (!unit.empty() && (unit.size() > kMaxUnitBytes || !IsValidUtf8(unit) ||
+                        !EndsWith(stem, "_" + unit))) {
+    return Status(ErrorCode::kInvalidName,
+                  "the unit " + Quoted(unit) + " of " + name +
+                      " is refused: the name must end in it, before _total");
+  }
+  return Status();
+}
+
+Status CheckLabelNames(const Definition& definition) {
+  const std::string metric = Quoted(definition.name);
+  const StringSpan names = definition.label_names;
+  if (names.size() > kMaxLabelCount) {
+    return Status(ErrorCode::kInvalidLabel,
+                  metric + " has more than 64 labels");
+  }
+  for (size_t i = 0; i < names.size(); ++i) {
+    const std::string label = "label " + Quoted(names[i]) + " of " + metric;
+    if (!IsValidLabelName(names[i]) || IsReservedLabelName(names[i])) {
+      return Status(ErrorCode::kInvalidLabel,
+                    label +
+                        " is refused: a label name is [a-zA-Z_][a-zA-Z0-9_]*, "
+                        "does not begin with \"__\" and is not le or quantile");
+    }
+    if (names[i] == "pid" && IsAllMode(definition.gauge_mode)) {
+      return Status(ErrorCode::kInvalidLabel,
+                    label +
+                        " is refused: in modes kAll and kLiveAll it tells the "
+                        "processes apart");
+    }
+    if (IsProgramLabel(g_image.settings, names[i])) {
+      return Status(ErrorCode::kInvalidLabel,
+                    label + " is refused: Init() made it a process label");
+    }
+    for (size_t k = 0; k < i; ++k) {
+      if (names[k] == names[i]) {
+        return Status(ErrorCode::kInvalidLabel, label + " appears twice");
+      }
+    }
+  }
+  return Status();
+}
+
+Status CheckMode(const Definition& definition) {
+  const GaugeMode mode = definition.gauge_mode;
+  if (definition.type == MetricType::kUpDownCounter &&
+      mode != GaugeMode::kSum && mode != GaugeMode::kLiveSum) {
+    return Status(ErrorCode::kInvalidMode,
+                  Quoted(definition.name) +
+                      ": an UpDownCounter's mode is kSum or kLiveSum");
+  }
+  if (definition.type == MetricType::kGauge && GaugeModeName(mode).empty()) {
+    return Status(ErrorCode::kInvalidMode,
+                  Quoted(definition.name) + ": a gauge needs a mode");
+  }
+  return Status();
+}
+
+Status CheckBounds(std::string_view name, const std::vector<double>& bounds) {
+  const std::string metric = Quoted(name);
+  if (bounds.empty() || bounds.size() > format::kMaxBounds) {
+    return Status(ErrorCode::kInvalidBuckets,
+                  metric + " needs 1 to 510 bucket bounds");
+  }
+  for (size_t i = 0; i < bounds.size(); ++i) {
+    if (!std::isfinite(bounds[i]) || (i > 0 && !(bounds[i - 1] < bounds[i]))) {
+      return Status(ErrorCode::kInvalidBuckets,
+                    metric + ": bucket bound number " + std::to_string(i + 1) +
+                        " is not finite or not greater than the one before");
+    }
+  }
+  return Status();
+}
+
+// +Inf is always there; somebody who gives it too means no harm.
+std::vector<double> BoundsWithoutInfinity(const Definition& definition) {
+  std::vector<double> bounds;
+  if (definition.bounds != nullptr) {
+    bounds = *definition.bounds;
+    if (!bounds.empty() && bounds.back() == HUGE_VAL) {
+      bounds.pop_back();
+    }
+  }
+  return bounds;
+}
+
+Status CheckDefinition(const Definition& definition,
+                       const std::vector<double>& bounds) {
+  Status status = CheckName(definition);
+  if (status.ok()) {
+    status = CheckLabelNames(definition);
+  }
+  if (status.ok()) {
+    status = CheckMode(definition);
+  }
+  if (status.ok() && definition.type == MetricType::kHistogram) {
+    status = CheckBounds(definition.name, bounds);
+  }
+  return status;
+}
+
+// What differs between a family and a second definition of its name; null if nothing does.
+const char* DifferenceFrom(const Family* family, const Definition& definition,
+                           const std::vector<double>& bounds) {
+  const FamilyView& known = family->definition;
+  if (known.type != definition.type ||
+      known.value_kind != definition.value_kind) {
+    return "type";
+  }
+  if (known.gauge_mode != definition.gauge_mode) {
+    return "gauge mode";
+  }
+  if (known.help != definition.help) {
+    return "help text";
+  }
+  if (known.unit != definition.unit) {
+    return "unit";
+  }
+  bool has_same_labels =
+      known.label_names.size() == definition.label_names.size();
+  size_t i = 0;
+  for (const std::string_view name : known.label_names) {
+    has_same_labels =
+        has_same_labels && name == definition.label_names[i++];
+  }
+  if (!has_same_labels) {
+    return "labels";
+  }
+  if (known.bound_count != bounds.size() ||
+      !std::equal(bounds.begin(), bounds.end(), known.bounds)) {
+    return "buckets";
+  }
+  return nullptr;
+}
+
+FamilyView ViewOf(const Definition& definition,
+                  const std::vector<double>& bounds) {
+  FamilyView view;
+  view.type = definition.type;
+  view.value_kind = definition.value_kind;
+  view.gauge_mode = definition.gauge_mode;
+  view.name = definition.name;
+  view.unit = definition.unit;
+  view.help = definition.help;
+  view.bounds = bounds.data();
+  view.bound_count = bounds.size();
+  return view;
+}
+
+// A family that counts nothing and knows why.
+Family* AddRefusedLocked(const Status& status) {
+  const size_t size_bytes = status.message().size() + 1;
+  auto* message = static_cast<char*>(g_arena.AllocateLocked(size_bytes));
+  if (message == nullptr) {
+    return &g_disabled_family;
+  }
+  std::memcpy(message, status.message().c_str(), size_bytes);
+  Family* family =
+      g_registry.AddFamilyLocked({}, {}, message, status.code());
+  void* memory = g_arena.AllocateLocked(sizeof(Series));
+  if (family == nullptr || memory == nullptr) {
+    return &g_disabled_family;
+  }
+  // Its one series is nowhere, and is what every handle of this family gets.
+  auto* series = new (memory) Series();
+  series->family = family;
+  family->overflow.store(series, std::memory_order_release);
+  return family;
+}
+
+Family* AddOrFindLocked(const Definition& definition,
+                        const std::vector<double>& bounds, Status* status) {
+  Family* known = g_registry.FindFamily(definition.name);
+  if (known != nullptr) {
+    const char* difference = DifferenceFrom(known, definition, bounds);
+    if (difference == nullptr) {
+      return known;
+    }
+    *status = Status(ErrorCode::kConflict,
+                     "metric " + Quoted(definition.name) +
+                         " is registered already with another " + difference);
+    return nullptr;
+  }
+  Family* family =
+      g_registry.family_count() >= kMaxFamilies
+          ? nullptr
+          : g_registry.AddFamilyLocked(ViewOf(definition, bounds),
+                                       definition.label_names, nullptr,
+                                       ErrorCode::kOk);
+  if (family == nullptr) {
+    *status = Status(ErrorCode::kLimitReached,
+                     "no memory, or no room beyond 10000 families, for " +
+                         Quoted(definition.name));
+  }
+  return family;
+}
+
+// Told on stderr, and kept as the writer's last error.
+void NoteUsageError(ProcessState* process, const char* what,
+                    std::string_view metric) noexcept {
+  process->last_error_errno.store(0, std::memory_order_relaxed);
+  process->last_error.store(what, std::memory_order_release);
+  if (!g_image.has_told_usage_error.exchange(true, std::memory_order_relaxed)) {
+    char name[256] = {};
+    metric.copy(name, sizeof(name) - 1);
+    Complain(what, name, 0);
+  }
+}
+
+bool AreValuesPossible(StringSpan values) {
+  for (const std::string_view value : values) {
+    if (value.size() > kMaxLabelValueBytes || !IsValidUtf8(value)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// What everything but private blocks may take.
+bool IsOverBudget(uint64_t more_bytes, bool may_use_reserve) {
+  const uint64_t budget_bytes =
+      g_image.settings.max_bytes - PrivateBudgetBytes() +
+      (may_use_reserve ? kOverflowReserveBytes : 0);
+  return g_registry.record_bytes() + more_bytes > budget_bytes;
+}
+
+// A new series in its place, published if its chunk is or can be made real. Null: no room.
+Series* PlaceSeriesLocked(ProcessState* process, Family* family,
+                          StringSpan values, uint64_t hash) {
+  Series* series =
+      g_registry.NewSeriesLocked(family, values, hash, /*new chunk=*/false);
+  if (series != nullptr && IsChunkReal(process, series->address.chunk) &&
+      !AppendSeriesLocked(process, series)) {
+    // A chunk that is real may hold published series only. In a new one this series waits for room, and its counts
+    // meet a null block until then.
+    series =
+        g_registry.NewSeriesLocked(family, values, hash, /*new chunk=*/true);
+  }
+  if (series == nullptr) {
+    return nullptr;
+  }
+  g_registry.PublishSeriesLocked(series);
+  if (!IsChunkReal(process, series->address.chunk) && MayRetry(process)) {
+    MakeChunkRealLocked(process, series->address.chunk);
+  }
+  return series;
+}
+
+Series* OverflowSeriesLocked(ProcessState* process, Family* family) {
+  Series* series = family->overflow.load(std::memory_order_acquire);
+  if (series != nullptr) {
+    return series;
+  }
+  const std::vector<std::string_view> values(
+      family->definition.label_names.size(), kOverflowLabelValue);
+  const uint64_t hash = Registry::HashOf(family, values);
+  series = g_registry.FindSeries(family, values, hash);
+  if (series == nullptr &&
+      !IsOverBudget(format::kCellsRecordBytes, /*may_use_reserve=*/true)) {
+    series = PlaceSeriesLocked(process, family, values, hash);
+  }
+  family->overflow.store(series, std::memory_order_release);
+  return series;
+}
+
+Family* CheckAndRegister(const Definition& definition) {
+  if (!Start()) {
+    return &g_disabled_family;
+  }
+  ProcessState* process = CurrentProcess();
+  const std::vector<double> bounds = BoundsWithoutInfinity(definition);
+  Status status = CheckDefinition(definition, bounds);
+  Family* family = nullptr;
+  {
+    SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
+    if (!lock.is_held()) {
+      return &g_disabled_family;
+    }
+    if (status.ok()) {
+      family = AddOrFindLocked(definition, bounds, &status);
+    }
+    if (!status.ok()) {
+      family = AddRefusedLocked(status);
+    }
+  }
+  if (!status.ok()) {
+    Complain(status.message().c_str(), "", 0);
+  } else if (definition.type == MetricType::kCounter &&
+             !EndsWith(definition.name, "_total")) {
+    const std::string what = "counter " + Quoted(definition.name) +
+                             " should have a name that ends in _total";
+    Complain(what.c_str(), "", 0);
+  }
+  return family;
+}
+
+Series* AddSeries(ProcessState* process, Family* family,
+                  StringSpan label_values, uint64_t hash) {
+  SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
+  if (!lock.is_held()) {
+    return family->overflow.load(std::memory_order_acquire);
+  }
+  // Another thread may have been first.
+  Series* series = g_registry.FindSeries(family, label_values, hash);
+  if (series != nullptr) {
+    return series;
+  }
+  SeriesView record;
+  size_t values_bytes = 0;
+  for (const std::string_view value : label_values) {
+    values_bytes += 2 + value.size();
+  }
+  record.label_values = StringListView(nullptr, values_bytes, 0);
+  // Metrics without labels are as many as there are families, so they may use what is kept for overflow series.
+  if (AreValuesPossible(label_values) &&
+      !IsOverBudget(EncodedSeriesBytes(record),
+                    /*may_use_reserve=*/label_values.empty())) {
+    series = PlaceSeriesLocked(process, family, label_values, hash);
+  }
+  if (series == nullptr) {
+    CountDrops(process, /*observations=*/0, /*series=*/1);
+    series = OverflowSeriesLocked(process, family);
+  }
+  return series;
+}
+
+}  // namespace
+
+// No exception leaves: a host that is out of memory runs on without the metric.
+Family* RegisterFamily(const Definition& definition) noexcept {
+  try {
+    return CheckAndRegister(definition);
+  } catch (...) {
+    return &g_disabled_family;
+  }
+}
+
+Series* FindOrAddSeries(Family* family, StringSpan label_values) noexcept {
+  ProcessState* process = CurrentProcess();
+  if (process == nullptr || family == &g_disabled_family) {
+    return nullptr;
+  }
+  if (family->error_code != ErrorCode::kOk) {
+    return family->overflow.load(std::memory_order_acquire);
+  }
+  if (label_values.size() != family->definition.label_names.size()) {
+    NoteUsageError(process, "a look-up with the wrong number of label values",
+                   family->definition.name);
+    return nullptr;
+  }
+  const uint64_t hash = Registry::HashOf(family, label_values);
+  Series* series = g_registry.FindSeries(family, label_values, hash);
+  if (series != nullptr) {
+    return series;
+  }
+  try {
+    return AddSeries(process, family, label_values, hash);
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+Series* FindOrAddSeriesByName(Family* family, const LabelPair* labels,
+                              size_t label_count) noexcept {
+  const StringListView& names = family->definition.label_names;
+  std::string_view values[kMaxLabelCount];
+  size_t index = 0;
+  size_t found_count = 0;
+  for (const std::string_view name : names) {
+    for (size_t i = 0; i < label_count; ++i) {
+      if (labels[i].name == name) {
+        values[index] = labels[i].value;
+        ++found_count;
+        break;
+      }
+    }
+    ++index;
+  }
+  const bool do_names_fit =
+      found_count == names.size() && label_count == names.size();
+  if (do_names_fit || family->error_code != ErrorCode::kOk) {
+    return FindOrAddSeries(family, StringSpan(values, names.size()));
+  }
+  ProcessState* process = CurrentProcess();
+  if (process != nullptr) {
+    NoteUsageError(process, "a look-up with the wrong label names",
+                   family->definition.name);
+  }
+  return nullptr;
+}
+
+Status StatusOf(const Family* family) {
+  if (family->error_message != nullptr) {
+    return Status(family->error_code, family->error_message);
+  }
+  if (family == &g_disabled_family &&
+      !g_image.is_disabled.load(std::memory_order_relaxed)) {
+    return Status(ErrorCode::kLimitReached,
+                  "no memory to register a metric, or the registry was busy "
+                  "for a second");
+  }
+  return Status();
+}
+
+Status StatusOf(const Series* series) {
+  if (series == nullptr) {
+    if (g_image.is_disabled.load(std::memory_order_relaxed)) {
+      return Status();
+    }
+    return Status(ErrorCode::kWrongLabels,
+                  "this handle counts nothing: its labels do not fit the "
+                  "family");
+  }
+  if (series->address.chunk == kNoChunk) {
+    return StatusOf(series->family);
+  }
+  if (series == series->family->overflow.load(std::memory_order_acquire)) {
+    return Status(ErrorCode::kLimitReached,
+                  "counts in the overflow series of " +
+                      Quoted(series->family->definition.name));
+  }
+  return Status();
+}
+
+CellAddress AddressOf(const Series* series) noexcept {
+  return series == nullptr ? CellAddress() : series->address;
+}
+
+const double* BoundsOf(const Series* series, uint32_t* count) noexcept {
+  *count = series == nullptr ? 0
+                             : static_cast<uint32_t>(
+                                   series->family->definition.bound_count);
+  return series == nullptr ? nullptr : series->family->definition.bounds;
+}
+
+}  // namespace tine::internal

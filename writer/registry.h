@@ -1,0 +1,118 @@
+// What this process image has registered: families, series, and where their cells are. Data only: no file, no system
+// call but for memory.
+//
+// Append-only, in memory that is copied on fork. Entries never move and are never freed; an entry is complete before
+// the one store that makes it findable. So look-ups take no lock, and the copy that a forked child gets is consistent
+// whatever another thread was doing. Adding needs the slow-path lock (functions ending in Locked).
+
+#ifndef TINE_WRITER_REGISTRY_H_
+#define TINE_WRITER_REGISTRY_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "common/record_codec.h"
+#include "common/record_layout.h"
+#include "writer/block_table.h"
+#include "writer/status.h"
+#include "writer/string_span.h"
+
+namespace tine::internal {
+
+struct Series;
+
+// A registered family. Its views point into the registry's own memory.
+struct Family {
+  FamilyView definition;
+  uint32_t cell_count = 0;
+  // Null until it is needed. Counts what has no series of its own: label sets beyond the cap, and impossible ones.
+  std::atomic<Series*> overflow{nullptr};
+  // Why it cannot count; null if it can. A family that was refused is kept so that its status can be asked for.
+  ErrorCode error_code = ErrorCode::kOk;
+  const char* error_message = nullptr;
+  Family* next = nullptr;
+  // Where its FAMILY record is, in the file `published_file` of the process with number `published_process`. Only
+  // under the lock.
+  uint32_t published_process = 0;
+  uint32_t published_file = 0;
+  uint32_t published_offset = 0;
+};
+
+struct Series {
+  Family* family = nullptr;
+  CellAddress address;
+  uint64_t hash = 0;
+  StringListView label_values;
+  Series* next_in_chunk = nullptr;
+};
+
+class Registry {
+ public:
+  // Lock-free. The newest family; Family::next goes on.
+  Family* FirstFamily() const noexcept {
+    return families_.load(std::memory_order_acquire);
+  }
+  Family* FindFamily(std::string_view name) const noexcept;
+  Series* FindSeries(const Family* family, StringSpan label_values,
+                     uint64_t hash) const noexcept;
+  static uint64_t HashOf(const Family* family, StringSpan label_values) noexcept;
+
+  // Copies the definition; null when memory is short.
+  Family* AddFamilyLocked(const FamilyView& definition, StringSpan label_names,
+                          const char* error_message,
+                          ErrorCode error_code) noexcept;
+
+  // Memory for a series and its place among the cells; not findable yet. Null when memory or the chunks are used up.
+  // The place is in the current chunk if it fits there, else in a new one. `wants_new_chunk` leaves the current one.
+  Series* NewSeriesLocked(Family* family, StringSpan label_values,
+                          uint64_t hash, bool wants_new_chunk) noexcept;
+  // Makes it findable.
+  void PublishSeriesLocked(Series* series) noexcept;
+
+  // The series of a chunk, newest first.
+  Series* ChunkSeriesLocked(uint32_t chunk) const noexcept {
+    return chunk_series_[chunk].load(std::memory_order_relaxed);
+  }
+  // Chunks that have series, or had: 0 .. chunk_count() - 1.
+  uint32_t chunk_count() const {
+    return (next_cell_.load(std::memory_order_relaxed) +
+            format::kCellsPerBlock - 1) /
+           format::kCellsPerBlock;
+  }
+
+  // Bytes that the records of everything registered take in a file, without private blocks.
+  uint64_t record_bytes() const { return record_bytes_; }
+  uint32_t family_count() const { return family_count_; }
+
+ private:
+  struct Entry {
+    std::atomic<uint64_t> hash;
+    std::atomic<Series*> series;
+  };
+  struct Table {
+    size_t capacity;  // a power of two
+    Entry* entries() { return reinterpret_cast<Entry*>(this + 1); }
+  };
+
+  Table* NewTableLocked(size_t capacity) noexcept;
+  static void InsertLocked(Table* table, Series* series) noexcept;
+  bool GrowTableLocked() noexcept;
+
+  std::atomic<Family*> families_{nullptr};
+  std::atomic<Table*> table_{nullptr};
+  size_t series_count_ = 0;
+  uint32_t family_count_ = 0;
+  uint64_t record_bytes_ = 0;
+  // The next free cell index; chunk and place within it in one word, so that a fork never sees them half moved.
+  std::atomic<uint32_t> next_cell_{0};
+  std::atomic<Series*> chunk_series_[kMaxChunks] = {};
+};
+
+// The one registry; constant-initialised, so that namespace-scope metrics of any translation unit may use it.
+extern Registry g_registry;
+
+}  // namespace tine::internal
+
+#endif  // TINE_WRITER_REGISTRY_H_
