@@ -30,30 +30,15 @@ void Gauge::SetSlow(double value) const noexcept {
   }
 }
 
-void Gauge::Add(double amount) const noexcept {
+void Gauge::AddSlow(double amount) const noexcept {
   if (is_most_recent_) {
     internal::CountDroppedObservation();
     return;
   }
-  internal::Cell* block = internal::SharedBlock(address_.chunk);
-  if (block == nullptr) {
-    block = internal::SharedBlockSlow(address_.chunk);
+  internal::Cell* block = internal::SharedBlockSlow(address_.chunk);
+  if (block != nullptr) {
+    AddIn(block, amount);
   }
-  if (block == nullptr) {
-    return;
-  }
-  internal::Cell* cell = block + address_.cell;
-  uint64_t expected = internal::LoadCell(cell);
-  uint64_t desired;
-  do {
-    double value = 0;
-    if (!DecodeGaugeCell(expected, &value)) {
-      value = 0;
-    }
-    desired = EncodeGaugeCell(value + amount);
-  } while (!__atomic_compare_exchange_n(cell, &expected, desired,
-                                        /*weak=*/true, __ATOMIC_RELAXED,
-                                        __ATOMIC_RELAXED));
 }
 
 void Gauge::SetToCurrentTime() const noexcept {

@@ -54,7 +54,14 @@ class Gauge : public internal::Handle {
 
   // Adds to the value, an unset one counting as 0. Atomic among threads. In the mostrecent modes this is an error (the
   // sum of two processes' changes is nobody's most recent value): dropped and counted in WriterStatus.
-  void Add(double amount) const noexcept;
+  void Add(double amount) const noexcept {
+    internal::Cell* block = internal::SharedBlock(address_.chunk);
+    if (__builtin_expect(block == nullptr || is_most_recent_, 0)) {
+      AddSlow(amount);
+      return;
+    }
+    AddIn(block, amount);
+  }
   void Increment() const noexcept { Add(1); }
   void Decrement() const noexcept { Add(-1); }
 
@@ -66,6 +73,7 @@ class Gauge : public internal::Handle {
 
  private:
   void SetSlow(double value) const noexcept;
+  void AddSlow(double amount) const noexcept;
   void SetIn(internal::Cell* block, double value) const noexcept {
     internal::Cell* cell = block + address_.cell;
     internal::StoreCell(
@@ -73,6 +81,20 @@ class Gauge : public internal::Handle {
     if (is_most_recent_) {
       StampTime(cell + 1);
     }
+  }
+  void AddIn(internal::Cell* block, double amount) const noexcept {
+    internal::Cell* cell = block + address_.cell;
+    uint64_t expected = internal::LoadCell(cell);
+    uint64_t desired;
+    do {
+      const double value =
+          expected == 0
+              ? 0
+              : internal::CellToDouble(expected ^ format::kUnsetGaugeBits);
+      desired = internal::DoubleToCell(value + amount) ^ format::kUnsetGaugeBits;
+    } while (!__atomic_compare_exchange_n(cell, &expected, desired,
+                                          /*weak=*/true, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
   }
   // The timestamp is stored after the value and read before it, so a reader never pairs a value with a time later than
   // its own.

@@ -64,21 +64,24 @@ void ReleaseLifeLock(void* life_lock) noexcept {
   }
 }
 
-bool DoesLifeLockHold(int directory_fd, const char* name) noexcept {
+format::LifeLock TestLifeLock(int directory_fd, const char* name) noexcept {
   const int fd =
       ::openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) {
-    return false;
+    return format::LifeLock::kUnknown;
   }
   g_image.open_descriptors[3].store(fd, std::memory_order_relaxed);
   struct flock lock {};
   lock.l_type = F_RDLCK;
   lock.l_whence = SEEK_SET;
-  const bool holds =
-      ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_WRLCK;
+  const bool is_answered = ::fcntl(fd, F_OFD_GETLK, &lock) == 0;
   g_image.open_descriptors[3].store(-1, std::memory_order_relaxed);
   ::close(fd);
-  return holds;
+  if (!is_answered) {
+    return format::LifeLock::kDoesNotHold;
+  }
+  return lock.l_type == F_WRLCK ? format::LifeLock::kHolds
+                                : format::LifeLock::kDoesNotHold;
 }
 
 }  // namespace tine::internal

@@ -9,6 +9,8 @@
 #ifndef TINE_WRITER_LIFE_LOCK_H_
 #define TINE_WRITER_LIFE_LOCK_H_
 
+#include "common/record_layout.h"
+
 namespace tine::internal {
 
 // Takes the life lock of file `name` in `directory_fd`, for the rest of this process image. Returns the mapping that
@@ -18,8 +20,9 @@ void* TakeLifeLock(int directory_fd, const char* name) noexcept;
 // Gives it up again; `life_lock` may be null. For a file that is not going to be used after all.
 void ReleaseLifeLock(void* life_lock) noexcept;
 
-// Does a prober see the lock? Some file systems accept locks and forget them.
-bool DoesLifeLockHold(int directory_fd, const char* name) noexcept;
+// Does a prober see the lock that was just taken? Some file systems accept locks and forget them. kUnknown when it
+// cannot be tried now.
+format::LifeLock TestLifeLock(int directory_fd, const char* name) noexcept;
 
 }  // namespace tine::internal
 

@@ -37,6 +37,9 @@ uint64_t RoundUp(uint64_t bytes, uint64_t unit) {
   return (bytes + unit - 1) / unit * unit;
 }
 
+// Enough for a first family, its chunk and a private block.
+uint64_t FirstRealBytes() { return RoundUp(kFirstRealBytes, PageBytes()); }
+
 // A descriptor that a concurrently forked child knows to close, and that is closed at the end of the scope.
 class SharedDescriptor {
  public:
@@ -194,9 +197,7 @@ void FillHeader(uint8_t* base, const FileUuid& uuid, uint64_t reserve_bytes) {
   const Settings& settings = g_image.settings;
   std::memcpy(header->uuid, uuid.bytes, sizeof(header->uuid));
   std::memcpy(header->boot_id, settings.boot_id, sizeof(header->boot_id));
-  header->life_lock = g_image.life_lock_holds.load(std::memory_order_relaxed)
-                          ? format::LifeLock::kHolds
-                          : format::LifeLock::kDoesNotHold;
+  header->life_lock = g_image.life_lock.load(std::memory_order_relaxed);
   header->pid_namespace = NamespaceInode("/proc/self/ns/pid");
   header->time_namespace = NamespaceInode("/proc/self/ns/time");
   header->pid = static_cast<uint32_t>(::getpid());
@@ -237,8 +238,8 @@ uint8_t* MapData(int fd, uint64_t reserve_bytes) {
   const uint32_t number = g_image.mapping_count.load(std::memory_order_relaxed);
   g_image.mappings[number] = {base, reserve_bytes, 0};
   g_image.mapping_count.store(number + 1, std::memory_order_release);
-  if (MakePagesReal(base, kFirstRealBytes)) {
-    g_image.mappings[number].real_bytes = kFirstRealBytes;
+  if (MakePagesReal(base, FirstRealBytes())) {
+    g_image.mappings[number].real_bytes = FirstRealBytes();
     return base;
   }
   const int saved_errno = errno;
@@ -254,8 +255,8 @@ bool TakeAndTestLifeLock(MetricFile* file, int directory_fd,
   if (file->life_lock == nullptr) {
     return false;
   }
-  if (!g_image.has_tested_life_lock.exchange(true)) {
-    g_image.life_lock_holds.store(DoesLifeLockHold(directory_fd, temp_name));
+  if (g_image.life_lock.load() == format::LifeLock::kUnknown) {
+    g_image.life_lock.store(TestLifeLock(directory_fd, temp_name));
   }
   return true;
 }
@@ -290,7 +291,7 @@ const char* TryCreate(MetricFile* file, SharedDescriptor* directory,
   if (file->base == nullptr) {
     return "no memory for a metric file";
   }
-  file->real_bytes = kFirstRealBytes;
+  file->real_bytes = FirstRealBytes();
   fd.Close();
   if (!TakeAndTestLifeLock(file, directory->get(), temp_name)) {
     return "cannot lock a metric file";

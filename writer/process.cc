@@ -103,7 +103,7 @@ Status Init(const InitOptions& options) {
     return status;
   }
   if (std::strcmp(settings.directory, g_image.settings.directory) != 0) {
-    g_image.has_tested_life_lock.store(false);
+    g_image.life_lock.store(format::LifeLock::kUnknown);
     internal::NoteSuccess(process);  // the old one's failure says nothing
   }
   g_image.settings = settings;

@@ -117,8 +117,8 @@ struct ImageState {
   std::atomic<bool> is_sealed{false};
   std::atomic<bool> has_complained{false};  // of a file that cannot be made
   std::atomic<bool> has_told_usage_error{false};
-  std::atomic<bool> has_tested_life_lock{false};
-  std::atomic<bool> life_lock_holds{false};
+  // Found out with the first file in a directory.
+  std::atomic<format::LifeLock> life_lock{format::LifeLock::kUnknown};
 
   // Slots ever taken, and slots that may not be taken, as bits. After a raw clone() the one surviving thread may still
   // point at a slot that it no longer owns and that we cannot know; so all that were taken are retired.

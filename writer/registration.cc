@@ -352,7 +352,8 @@ Family* CheckAndRegister(const Definition& definition) {
 Series* AddSeries(ProcessState* process, Family* family,
                   StringSpan label_values, uint64_t hash) {
   SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
-  if (!lock.is_held()) {
+  if (!lock.is_held() || g_image.is_sealed.load(std::memory_order_relaxed)) {
+    CountDrops(process, /*observations=*/0, /*series=*/1);
     return family->overflow.load(std::memory_order_acquire);
   }
   // Another thread may have been first.
