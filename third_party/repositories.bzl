@@ -143,7 +143,3 @@ def tine_repositories():
         name = "libmicrohttpd",
         system_files = {"BUILD.bazel": "//third_party:system/libmicrohttpd.BUILD"},
     )
-    _dependency(
-        name = "zlib",
-        system_files = {"BUILD.bazel": "//third_party:system/zlib.BUILD"},
-    )

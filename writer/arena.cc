@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "writer/process_state.h"
+
 namespace tine::internal {
 
 Arena g_arena;
@@ -16,6 +18,9 @@ void* Arena::AllocateLocked(size_t size_bytes) noexcept {
   if (piece == nullptr || size_bytes > static_cast<size_t>(piece->end - next)) {
     const size_t piece_bytes =
         std::max(size_bytes + sizeof(Piece), next_piece_bytes_);
+    if (g_image.is_sealed.load(std::memory_order_relaxed)) {
+      return nullptr;
+    }
     void* memory = ::mmap(nullptr, piece_bytes, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {

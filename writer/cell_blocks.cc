@@ -21,12 +21,17 @@ struct BlockChoice {
 
 // Bytes that making `chunk` real takes in the appender's file.
 uint64_t ChunkBytes(const RecordAppender& appender, uint32_t chunk) {
+  static uint64_t pass = 0;  // under the lock, as Family::sized_in_pass
+  ++pass;
   uint64_t bytes = format::kCellsRecordBytes;
   for (const Series* series = g_registry.ChunkSeriesLocked(chunk);
        series != nullptr; series = series->next_in_chunk) {
-    // A family with several series here is counted several times: too much, never too little.
-    bytes += appender.FamilyBytes(series->family) +
-             RecordAppender::SeriesBytes(series);
+    bytes += RecordAppender::SeriesBytes(series);
+    // A family with many series here goes into the file once; its help text may be long.
+    if (series->family->sized_in_pass != pass) {
+      series->family->sized_in_pass = pass;
+      bytes += appender.FamilyBytes(series->family);
+    }
   }
   return bytes;
 }
@@ -40,6 +45,9 @@ bool FindFileForChunk(ProcessState* process, uint32_t chunk,
       const RecordAppender appender(process, *file_number);
       if (appender.HasRoomFor(ChunkBytes(appender, chunk))) {
         return true;
+      }
+      if (process->files[*file_number].used == format::kHeaderBytes) {
+        break;  // it is empty: another one would be no larger
       }
     }
     if (attempt == 0 && !CreateMetricFileLocked(process)) {
@@ -58,17 +66,27 @@ Cell* MakeChunkReal(ProcessState* process, uint32_t chunk) {
   return lock.is_held() ? MakeChunkRealLocked(process, chunk) : nullptr;
 }
 
+bool HasPrivateBudget(const ProcessState* process) {
+  return __atomic_load_n(&process->private_bytes, __ATOMIC_RELAXED) +
+             format::kCellsRecordBytes <=
+         PrivateBudgetBytes();
+}
+
 // A private block of `chunk` for the thread's slot, or null: then slot 0 serves.
 Cell* MakePrivateBlock(ProcessState* process, Slot* slot, uint32_t chunk) {
-  const uint64_t made_bytes =
-      __atomic_load_n(&process->private_bytes, __ATOMIC_RELAXED);
-  if (made_bytes + format::kCellsRecordBytes > PrivateBudgetBytes() ||
-      !MayRetry(process)) {
+  if (!HasPrivateBudget(process) || !MayRetry(process)) {
     return nullptr;
   }
   SlowPathLock lock(process, SlowPathLock::Wait::kNot);
   if (!lock.is_held()) {
     return nullptr;
+  }
+  // From here on no signal handler comes in between; until here one may have. It may have made this block, and a second
+  // one would be damage; or it may have forked, so that all that the caller knows is the parent's.
+  Cell* made = slot->table.blocks[chunk].load(std::memory_order_relaxed);
+  if (made != nullptr || !IsSlotOfThread(slot) ||
+      !IsChunkReal(process, chunk) || !HasPrivateBudget(process)) {
+    return made;
   }
   RecordAppender appender(process, process->chunk_file[chunk]);
   if (!appender.Reserve(format::kCellsRecordBytes)) {
@@ -81,8 +99,8 @@ Cell* MakePrivateBlock(ProcessState* process, Slot* slot, uint32_t chunk) {
   }
   Cell* cells = appender.AppendCells(SlotNumber(process, slot), chunk);
   appender.Publish();
-  __atomic_store_n(&process->private_bytes,
-                   made_bytes + format::kCellsRecordBytes, __ATOMIC_RELAXED);
+  __atomic_fetch_add(&process->private_bytes, format::kCellsRecordBytes,
+                     __ATOMIC_RELAXED);
   // Only this thread reads its table; the next owner of the slot acquires it.
   slot->table.blocks[chunk].store(cells, std::memory_order_relaxed);
   return cells;

@@ -93,7 +93,9 @@ class LabelledFamily {
   // of an existing series takes no lock and is tens of nanoseconds; keep the handle where that matters.
   template <typename... Values>
   Instrument WithLabels(const Values&... values) const noexcept {
-    const std::string_view list[] = {std::string_view(values)...};
+    // One more than needed: an array of none is no array.
+    const std::string_view list[sizeof...(values) + 1] = {
+        std::string_view(values)...};
     return Instrument(
         internal::FindOrAddSeries(family_, StringSpan(list, sizeof...(values))));
   }

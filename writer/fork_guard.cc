@@ -14,7 +14,7 @@ namespace tine::internal {
 namespace {
 
 // Memory for the life lock is mapped and marked MADV_DONTFORK some microseconds later; a child forked between would
-// keep a dead parent's lock. A stopped thread must not stop every fork, so the wait is bounded.
+// keep a dead parent's lock. And who forks in the middle of Start() has a child that has to start again. A stopped thread must not stop every fork, so the wait is bounded.
 constexpr uint64_t kLongestForkDelayNs = 100'000'000;
 
 // Covers the parent's data with private memory. Not unmapped: the fork may have come between a hot path's load of a
@@ -75,7 +75,8 @@ void BecomeOwnProcess(ProcessState* process) {
 
 void BeforeFork() {
   const uint64_t give_up_ns = CoarseNowNs() + kLongestForkDelayNs;
-  while (g_image.is_taking_life_lock.load(std::memory_order_acquire) &&
+  while ((g_image.is_taking_life_lock.load(std::memory_order_acquire) ||
+          g_image.start_phase.load(std::memory_order_acquire) == 1) &&
          CoarseNowNs() < give_up_ns) {
     ::sched_yield();
   }
@@ -84,10 +85,14 @@ void BeforeFork() {
 void InForkedChild() {
   ProcessState* process = g_image.process.load(std::memory_order_relaxed);
   if (process == nullptr) {
+    // Forked in the middle of Start() all the same: nobody here would finish it.
+    uint32_t under_way = 1;
+    g_image.start_phase.compare_exchange_strong(under_way, 0,
+                                                std::memory_order_relaxed);
     return;
   }
   // Signals stay as they are until here: a handler that counts first does the reset itself, like any raw fork.
-  SignalShield shield;
+  SignalShield shield(SignalShield::For::kFork);
   if (!g_image.is_wiped_by_kernel) {
     std::memset(static_cast<void*>(process), 0, g_image.process_bytes);
   }
@@ -106,11 +111,16 @@ void InForkedChild() {
 }  // namespace
 
 bool InstallForkHandlers() noexcept {
-  return ::pthread_atfork(BeforeFork, nullptr, InForkedChild) == 0;
+  static bool are_installed = false;  // in a child of a Start(), perhaps
+  if (!are_installed) {
+    are_installed =
+        ::pthread_atfork(BeforeFork, nullptr, InForkedChild) == 0;
+  }
+  return are_installed;
 }
 
 void ResetAfterRawFork(ProcessState* process) noexcept {
-  SignalShield shield;
+  SignalShield shield(SignalShield::For::kFork);
   Phase expected = Phase::kWiped;
   if (process->phase.compare_exchange_strong(expected, Phase::kResetting,
                                              std::memory_order_acquire)) {

@@ -70,7 +70,7 @@ class SharedDescriptor {
 };
 
 // Never fill the host's file system: nothing is made or grown when less than a tenth of it is free, or less than
-// 16 MiB of a large one. Null, or what to say.
+// 16 MiB of a large one, or less than a tenth of its inodes. Null, or what to say.
 const char* SpaceProblem(const struct statfs& info) {
   const auto total_bytes = static_cast<uint64_t>(info.f_blocks) *
                            static_cast<uint64_t>(info.f_bsize);
@@ -80,6 +80,9 @@ const char* SpaceProblem(const struct statfs& info) {
   if (total_bytes != 0 &&
       free_bytes < std::min(total_bytes / 10, kFreeSpaceFloorBytes)) {
     return "the metrics directory's file system is nearly full";
+  }
+  if (info.f_files != 0 && info.f_ffree < info.f_files / 10) {
+    return "the metrics directory's file system has nearly no inodes left";
   }
   return nullptr;
 }
@@ -99,6 +102,18 @@ const char* FileSystemProblem(const struct statfs& info) {
   }
   return "the metrics directory's file system cannot be used for mapped files: "
          "use a tmpfs such as /run or /dev/shm";
+}
+
+// Once, to who asked for it with TINE_ALLOW_DISK=1.
+void WarnOfDisk(const struct statfs& info) {
+  if (FileSystemKindOf(static_cast<uint64_t>(info.f_type)) ==
+          FileSystemKind::kDisk &&
+      !g_image.has_warned_of_disk.exchange(true, std::memory_order_relaxed)) {
+    Complain(
+        "the metrics directory is on a disk: a store to a mapped file can "
+        "stall this program for 100s of ms at writeback",
+        g_image.settings.directory, 0);
+  }
 }
 
 uint64_t LimitOf(int resource) {
@@ -390,6 +405,7 @@ bool CreateMetricFileLocked(ProcessState* process) noexcept {
     TellParent(process);
     return false;
   }
+  WarnOfDisk(info);
   if (process->file_count == 0) {
     MoveDropsToHeader(process, &file);
     LetGoOfParent();
@@ -403,6 +419,9 @@ bool CreateMetricFileLocked(ProcessState* process) noexcept {
 
 bool GrowMetricFileLocked(ProcessState* process, MetricFile* file,
                           uint64_t wanted_bytes) noexcept {
+  if (g_image.is_sealed.load(std::memory_order_relaxed)) {
+    return false;
+  }
   // An eighth at a time saves system calls in large files; small ones grow by the page.
   uint64_t target_bytes =
       std::max(wanted_bytes, file->real_bytes + file->real_bytes / 8);

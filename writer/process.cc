@@ -123,6 +123,7 @@ Status AfterFork() {
 }
 
 void Seal() noexcept {
+  internal::Start();
   ProcessState* process = internal::CurrentProcess();
   if (process != nullptr) {
     SlowPathLock lock(process, SlowPathLock::Wait::kBounded);

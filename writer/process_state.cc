@@ -12,6 +12,7 @@
 
 #include "writer/fork_guard.h"
 #include "writer/settings.h"
+#include "writer/slow_path_lock.h"
 #include "writer/thread_slots.h"
 
 namespace tine::internal {
@@ -76,12 +77,14 @@ bool MapProcessState() {
 }
 
 bool StartOnce() {
+  // First, so that a fork waits for all the rest.
+  const bool has_fork_handlers = InstallForkHandlers();
   if (!ReadEnvironment(&g_image.settings)) {
     g_image.is_disabled.store(true, std::memory_order_relaxed);
     return false;
   }
   g_image.slot_count = MakeThreadKey() ? SlotCountFromEnvironment() : 0;
-  if (!MapProcessState() || !InstallForkHandlers()) {
+  if (!has_fork_handlers || !MapProcessState()) {
     g_image.is_disabled.store(true, std::memory_order_relaxed);
     Complain("out of memory at start: metrics are off in this process", "",
              ENOMEM);
@@ -96,6 +99,8 @@ bool Start() noexcept {
   uint32_t phase = g_image.start_phase.load(std::memory_order_acquire);
   if (phase == 0 && g_image.start_phase.compare_exchange_strong(
                         phase, 1, std::memory_order_acquire)) {
+    // A cancellation would be an exception that nobody may catch.
+    SignalShield shield;
     try {
       StartOnce();
     } catch (...) {
@@ -198,6 +203,7 @@ void Complain(const char* what, const char* detail, int error_number) noexcept {
       g_image.is_sealed.load(std::memory_order_relaxed)) {
     return;
   }
+  SignalShield shield;  // write() is a cancellation point and sets errno
   Line line;
   line.Append("tine: ");
   line.Append(what);

@@ -117,6 +117,7 @@ struct ImageState {
   std::atomic<bool> is_sealed{false};
   std::atomic<bool> has_complained{false};  // of a file that cannot be made
   std::atomic<bool> has_told_usage_error{false};
+  std::atomic<bool> has_warned_of_disk{false};
   // Found out with the first file in a directory.
   std::atomic<format::LifeLock> life_lock{format::LifeLock::kUnknown};
 

@@ -1,7 +1,9 @@
 // Registering families and finding series: the checks, and what their failures say.
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <string>
 #include <vector>
@@ -306,8 +308,10 @@ Series* OverflowSeriesLocked(ProcessState* process, Family* family) {
   if (series != nullptr) {
     return series;
   }
-  const std::vector<std::string_view> values(
-      family->definition.label_names.size(), kOverflowLabelValue);
+  // No vector: a child forked by hand from a threaded process may be here, where malloc can hang.
+  std::string_view list[kMaxLabelCount];
+  std::fill(std::begin(list), std::end(list), kOverflowLabelValue);
+  const StringSpan values(list, family->definition.label_names.size());
   const uint64_t hash = Registry::HashOf(family, values);
   series = g_registry.FindSeries(family, values, hash);
   if (series == nullptr &&
@@ -324,13 +328,14 @@ Family* CheckAndRegister(const Definition& definition) {
   }
   ProcessState* process = CurrentProcess();
   const std::vector<double> bounds = BoundsWithoutInfinity(definition);
-  Status status = CheckDefinition(definition, bounds);
+  Status status;
   Family* family = nullptr;
   {
     SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
     if (!lock.is_held()) {
       return &g_disabled_family;
     }
+    status = CheckDefinition(definition, bounds);  // Init() changes settings
     if (status.ok()) {
       family = AddOrFindLocked(definition, bounds, &status);
     }

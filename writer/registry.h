@@ -38,6 +38,8 @@ struct Family {
   uint32_t published_process = 0;
   uint32_t published_file = 0;
   uint32_t published_offset = 0;
+  // The last addition of sizes that took this family in (ChunkBytes). Only under the lock.
+  uint64_t sized_in_pass = 0;
 };
 
 struct Series {

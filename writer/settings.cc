@@ -17,7 +17,7 @@ namespace tine::internal {
 namespace {
 
 constexpr uint64_t kSmallestMaxBytes = 64 << 10;
-constexpr uint64_t kLargestMaxBytes = 1 << 30;
+constexpr uint64_t kLargestMaxBytes = 62 << 20;  // a reserve within 64 MiB
 
 std::string_view Environment(const char* name) {
   const char* value = ::secure_getenv(name);
@@ -119,10 +119,16 @@ Status CheckProcessLabel(const LabelPair& label) {
   return Status();
 }
 
+void ComplainOf(const Status& status) {
+  if (!status.ok()) {
+    Complain(status.message().c_str(), "", 0);
+  }
+}
+
 }  // namespace
 
 uint64_t NumberFromEnvironment(const char* name, uint64_t low, uint64_t high,
-                               uint64_t default_value) noexcept {
+                               uint64_t default_value) {
   const std::string_view text = Environment(name);
   if (text.empty()) {
     return default_value;
@@ -142,7 +148,7 @@ uint64_t NumberFromEnvironment(const char* name, uint64_t low, uint64_t high,
   return number;
 }
 
-bool ReadEnvironment(Settings* settings) noexcept {
+bool ReadEnvironment(Settings* settings) {
   settings->is_quiet = Environment("TINE_LOG") == "off";
   const std::string_view disable = Environment("TINE_DISABLE");
   if (!disable.empty() && disable != "0") {
@@ -153,22 +159,15 @@ bool ReadEnvironment(Settings* settings) noexcept {
   settings->may_use_disk = Environment("TINE_ALLOW_DISK") == "1";
   ReadExecutableName(settings);
   ReadBootId(settings);
-  Status status = SetDirectory(settings, "");
-  if (status.ok()) {
-    status = SetWorkerId(settings, Environment("TINE_WORKER_ID"));
-  }
-  if (status.ok()) {
-    std::vector<LabelPair> labels;
-    status = ParseLabels(Environment("TINE_PROCESS_LABELS"), &labels)
+  ComplainOf(SetDirectory(settings, ""));
+  ComplainOf(SetWorkerId(settings, Environment("TINE_WORKER_ID")));
+  std::vector<LabelPair> labels;
+  ComplainOf(ParseLabels(Environment("TINE_PROCESS_LABELS"), &labels)
                  ? AddProcessLabels(settings, labels)
                  : Status(ErrorCode::kInvalidLabel,
                           "TINE_PROCESS_LABELS is ignored: it must look like "
-                          "app=web,zone=b");
-    settings->environment_label_count = settings->process_label_count;
-  }
-  if (!status.ok()) {
-    Complain(status.message().c_str(), "", 0);
-  }
+                          "app=web,zone=b"));
+  settings->environment_label_count = settings->process_label_count;
   return true;
 }
 

@@ -12,12 +12,12 @@ namespace tine::internal {
 
 // Reads the environment (see tine.h), the executable's name and the boot id. What is wrong in the environment is told on
 // stderr and ignored. False: TINE_DISABLE. Not async-signal-safe.
-bool ReadEnvironment(Settings* settings) noexcept;
+bool ReadEnvironment(Settings* settings);
 
 // The variable as a whole number from `low` to `high`; `default_value` when it is not set, or (told on stderr) when it
 // is anything else.
 uint64_t NumberFromEnvironment(const char* name, uint64_t low, uint64_t high,
-                               uint64_t default_value) noexcept;
+                               uint64_t default_value);
 
 Status SetDirectory(Settings* settings, std::string_view directory);
 Status SetWorkerId(Settings* settings, std::string_view worker_id);

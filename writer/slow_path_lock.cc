@@ -5,6 +5,8 @@
 
 #include <cerrno>
 
+#include "writer/fork_guard.h"
+
 namespace tine::internal {
 namespace {
 
@@ -31,8 +33,9 @@ bool LockWithin(ProcessState* process, uint64_t longest_wait_ns) {
 
 }  // namespace
 
-SignalShield::SignalShield() noexcept
-    : is_shielded_(!g_image.is_sealed.load(std::memory_order_relaxed)),
+SignalShield::SignalShield(For purpose) noexcept
+    : is_shielded_(purpose == For::kFork ||
+                   !g_image.is_sealed.load(std::memory_order_relaxed)),
       saved_errno_(errno) {
   if (is_shielded_) {
     sigset_t all;
@@ -51,7 +54,12 @@ SignalShield::~SignalShield() {
 }
 
 SlowPathLock::SlowPathLock(ProcessState* process, Wait wait) noexcept
-    : process_(process), is_held_(TryLock(process)) {
+    : process_(process), is_held_(false) {
+  // A signal handler may have forked by hand since the caller looked; the shield is up now.
+  if (process->phase.load(std::memory_order_acquire) != Phase::kReady) {
+    ResetAfterRawFork(process);
+  }
+  is_held_ = TryLock(process);
   if (!is_held_ && wait == Wait::kBounded &&
       !g_image.is_sealed.load(std::memory_order_relaxed)) {
     is_held_ = LockWithin(process, kLongestWaitNs);

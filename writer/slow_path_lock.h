@@ -8,10 +8,12 @@
 namespace tine::internal {
 
 // Blocks all signals and cancellation in this thread and keeps errno, for its scope. Makes no system call once the
-// process is sealed.
+// process is sealed, unless it is for a fork, which makes many.
 class SignalShield {
  public:
-  SignalShield() noexcept;
+  enum class For { kAnything, kFork };
+
+  explicit SignalShield(For purpose = For::kAnything) noexcept;
   ~SignalShield();
   SignalShield(const SignalShield&) = delete;
   SignalShield& operator=(const SignalShield&) = delete;

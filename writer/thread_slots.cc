@@ -85,7 +85,7 @@ bool MakeThreadKey() noexcept {
   return true;
 }
 
-uint32_t SlotCountFromEnvironment() noexcept {
+uint32_t SlotCountFromEnvironment() {
   const long cpu_count = ::sysconf(_SC_NPROCESSORS_ONLN);
   const auto by_cpus = static_cast<uint64_t>(cpu_count < 1 ? 2 : 2 * cpu_count);
   return static_cast<uint32_t>(
@@ -112,6 +112,9 @@ Slot* ThreadSlot(ProcessState* process) noexcept {
   }
   // No signal handler may find the slot taken but not yet this thread's.
   SignalShield shield;
+  if (t_thread_table != &g_new_thread_table) {
+    return SlotOfTable(process, t_thread_table);  // one was here just now
+  }
   slot = TakeFreeSlot(process);
   if (slot == nullptr) {
     return nullptr;

@@ -14,11 +14,17 @@ namespace tine::internal {
 bool MakeThreadKey() noexcept;
 
 // $TINE_MAX_SLOTS, else two per CPU, at most kMaxSlots.
-uint32_t SlotCountFromEnvironment() noexcept;
+uint32_t SlotCountFromEnvironment();
 
 // The calling thread's slot in this process, taken now if one is free; null if there is none, or if the thread is
 // ending. Async-signal-safe.
 Slot* ThreadSlot(ProcessState* process) noexcept;
+
+// Is it the calling thread's, in this process? Not when a signal handler has forked since ThreadSlot() gave it.
+inline bool IsSlotOfThread(const Slot* slot) {
+  return t_thread_table == &slot->table &&
+         slot->is_taken.load(std::memory_order_relaxed) != 0;
+}
 
 // 1 for the first. Slot 0 is the shared one.
 inline uint32_t SlotNumber(const ProcessState* process, const Slot* slot) {
