@@ -8,27 +8,6 @@
 
 namespace tine {
 
-namespace internal {
-
-inline Definition AddOnlyDefinition(std::string_view name,
-                                    std::string_view help, StringSpan labels,
-                                    const MetricOptions& options,
-                                    format::MetricType type,
-                                    format::ValueKind kind,
-                                    GaugeMode mode = GaugeMode::kNone) {
-  Definition definition;
-  definition.name = name;
-  definition.help = help;
-  definition.label_names = labels;
-  definition.type = type;
-  definition.value_kind = kind;
-  definition.gauge_mode = mode;
-  definition.unit = options.unit;
-  return definition;
-}
-
-}  // namespace internal
-
 // A count of whole things that only grows. Served as the sum over all processes, dead ones included.
 //
 // A handle: copy it freely. Increment() takes about a nanosecond: no lock, no allocation, no system call; any thread,
@@ -40,11 +19,10 @@ class Counter : public internal::Handle {
   // A counter without labels, served as 0 at once. Its name should end in "_total" (Prometheus convention).
   Counter(std::string_view name, std::string_view help,
           const MetricOptions& options = {}) noexcept
-      : Handle(internal::FindOrAddSeries(
-            internal::RegisterFamily(internal::AddOnlyDefinition(
-                name, help, {}, options, format::MetricType::kCounter,
-                format::ValueKind::kU64)),
-            {})) {}
+      : Handle(internal::RegisterSingle(
+            internal::Definition(name, help, {}, options)
+                .OfType(format::MetricType::kCounter,
+                        format::ValueKind::kU64))) {}
   explicit Counter(const internal::Series* series) : Handle(series) {}
 
   void Increment(uint64_t amount = 1) const noexcept {
@@ -60,9 +38,10 @@ class CounterFamily : public LabelledFamily<Counter> {
   CounterFamily(std::string_view name, std::string_view help,
                 StringSpan label_names,
                 const MetricOptions& options = {}) noexcept
-      : LabelledFamily(internal::AddOnlyDefinition(
-            name, help, label_names, options, format::MetricType::kCounter,
-            format::ValueKind::kU64)) {}
+      : LabelledFamily(
+            internal::Definition(name, help, label_names, options)
+                .OfType(format::MetricType::kCounter,
+                        format::ValueKind::kU64)) {}
 };
 
 // A total of amounts that need not be whole, like seconds. Otherwise as Counter.
@@ -71,11 +50,10 @@ class DoubleCounter : public internal::Handle {
   DoubleCounter() = default;
   DoubleCounter(std::string_view name, std::string_view help,
                 const MetricOptions& options = {}) noexcept
-      : Handle(internal::FindOrAddSeries(
-            internal::RegisterFamily(internal::AddOnlyDefinition(
-                name, help, {}, options, format::MetricType::kCounter,
-                format::ValueKind::kF64)),
-            {})) {}
+      : Handle(internal::RegisterSingle(
+            internal::Definition(name, help, {}, options)
+                .OfType(format::MetricType::kCounter,
+                        format::ValueKind::kF64))) {}
   explicit DoubleCounter(const internal::Series* series) : Handle(series) {}
 
   // A negative amount, NaN or infinity is dropped and counted in WriterStatus: a counter never goes backwards.
@@ -98,9 +76,10 @@ class DoubleCounterFamily : public LabelledFamily<DoubleCounter> {
   DoubleCounterFamily(std::string_view name, std::string_view help,
                       StringSpan label_names,
                       const MetricOptions& options = {}) noexcept
-      : LabelledFamily(internal::AddOnlyDefinition(
-            name, help, label_names, options, format::MetricType::kCounter,
-            format::ValueKind::kF64)) {}
+      : LabelledFamily(
+            internal::Definition(name, help, label_names, options)
+                .OfType(format::MetricType::kCounter,
+                        format::ValueKind::kF64)) {}
 };
 
 // A number of things that come and go, like requests in flight: add-only like a counter, exact across threads and
@@ -111,11 +90,10 @@ class UpDownCounter : public internal::Handle {
   UpDownCounter() = default;
   UpDownCounter(std::string_view name, std::string_view help, GaugeMode mode,
                 const MetricOptions& options = {}) noexcept
-      : Handle(internal::FindOrAddSeries(
-            internal::RegisterFamily(internal::AddOnlyDefinition(
-                name, help, {}, options, format::MetricType::kUpDownCounter,
-                format::ValueKind::kI64, mode)),
-            {})) {}
+      : Handle(internal::RegisterSingle(
+            internal::Definition(name, help, {}, options)
+                .OfType(format::MetricType::kUpDownCounter,
+                        format::ValueKind::kI64, mode))) {}
   explicit UpDownCounter(const internal::Series* series) : Handle(series) {}
 
   void Add(int64_t amount) const noexcept {
@@ -134,10 +112,10 @@ class UpDownCounterFamily : public LabelledFamily<UpDownCounter> {
   UpDownCounterFamily(std::string_view name, std::string_view help,
                       StringSpan label_names, GaugeMode mode,
                       const MetricOptions& options = {}) noexcept
-      : LabelledFamily(internal::AddOnlyDefinition(
-            name, help, label_names, options,
-            format::MetricType::kUpDownCounter, format::ValueKind::kI64,
-            mode)) {}
+      : LabelledFamily(
+            internal::Definition(name, help, label_names, options)
+                .OfType(format::MetricType::kUpDownCounter,
+                        format::ValueKind::kI64, mode)) {}
 };
 
 }  // namespace tine

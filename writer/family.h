@@ -28,15 +28,35 @@ namespace internal {
 struct Family;
 struct Series;
 
+// What is to be registered. Views the caller's arguments, for the length of the call.
 struct Definition {
+  Definition(std::string_view name_text, std::string_view help_text,
+             StringSpan labels, const MetricOptions& options)
+      : name(name_text),
+        help(help_text),
+        label_names(labels),
+        unit(options.unit) {}
+
+  Definition& OfType(format::MetricType new_type, format::ValueKind kind,
+                     GaugeMode mode = GaugeMode::kNone) {
+    type = new_type;
+    value_kind = kind;
+    gauge_mode = mode;
+    return *this;
+  }
+  Definition& WithBounds(const std::vector<double>& new_bounds) {
+    bounds = &new_bounds;
+    return *this;
+  }
+
   std::string_view name;
   std::string_view help;
   StringSpan label_names;
+  std::string_view unit;
   format::MetricType type = format::MetricType::kNone;
   format::ValueKind value_kind = format::ValueKind::kNone;
   GaugeMode gauge_mode = GaugeMode::kNone;
   const std::vector<double>* bounds = nullptr;
-  std::string_view unit;
 };
 
 // Registers, or finds the same definition registered before. Never null; a refused definition gives a family that
@@ -47,6 +67,11 @@ Family* RegisterFamily(const Definition& definition) noexcept;
 Series* FindOrAddSeries(Family* family, StringSpan label_values) noexcept;
 Series* FindOrAddSeriesByName(Family* family, const LabelPair* labels,
                               size_t label_count) noexcept;
+
+// A metric without labels: its family and its one series.
+inline Series* RegisterSingle(const Definition& definition) noexcept {
+  return FindOrAddSeries(RegisterFamily(definition), {});
+}
 
 Status StatusOf(const Family* family);
 // Why a handle is not counting in a series of its own; ok if it is.

@@ -29,10 +29,12 @@ void CoverParentData() {
     const bool keeps_this_header = keeps_header && i + 1 == count;
     const uint64_t kept_bytes = keeps_this_header ? format::kHeaderBytes : 0;
     uint8_t* begin = mapping.base + kept_bytes;
-    // PROT_NONE first: only what was touchable costs commit charge.
-    ::mmap(begin, mapping.reserve_bytes - kept_bytes, PROT_NONE,
-           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
-    if (mapping.real_bytes > kept_bytes) {
+    // PROT_NONE first: only what was touchable costs commit charge. If the kernel has no memory even for that, the
+    // parent's pages stay: one add caught in mid-air may then count in both processes, which is better than a crash.
+    void* cover =
+        ::mmap(begin, mapping.reserve_bytes - kept_bytes, PROT_NONE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    if (cover != MAP_FAILED && mapping.real_bytes > kept_bytes) {
       ::mprotect(begin, mapping.real_bytes - kept_bytes,
                  PROT_READ | PROT_WRITE);
     }

@@ -7,24 +7,6 @@
 
 namespace tine {
 
-namespace internal {
-
-inline Definition GaugeDefinition(std::string_view name, std::string_view help,
-                                  StringSpan labels, GaugeMode mode,
-                                  const MetricOptions& options) {
-  Definition definition;
-  definition.name = name;
-  definition.help = help;
-  definition.label_names = labels;
-  definition.type = format::MetricType::kGauge;
-  definition.value_kind = format::ValueKind::kF64;
-  definition.gauge_mode = mode;
-  definition.unit = options.unit;
-  return definition;
-}
-
-}  // namespace internal
-
 // A value that is set. `mode` says what several processes' values become: kAll, kLiveAll (one series each, with a label
 // `pid`), kSum, kLiveSum, kMin, kLiveMin, kMax, kLiveMax, kMostRecent, kLiveMostRecent. The live modes forget a process
 // as soon as it is gone. There is no default: merging the wrong way is the classic mistake.
@@ -36,10 +18,10 @@ class Gauge : public internal::Handle {
   Gauge() = default;
   Gauge(std::string_view name, std::string_view help, GaugeMode mode,
         const MetricOptions& options = {}) noexcept
-      : Gauge(internal::FindOrAddSeries(
-            internal::RegisterFamily(
-                internal::GaugeDefinition(name, help, {}, mode, options)),
-            {})) {}
+      : Gauge(internal::RegisterSingle(
+            internal::Definition(name, help, {}, options)
+                .OfType(format::MetricType::kGauge, format::ValueKind::kF64,
+                        mode))) {}
   explicit Gauge(const internal::Series* series) noexcept;
 
   // One store; in the mostrecent modes two and a reading of the clock.
@@ -108,8 +90,10 @@ class GaugeFamily : public LabelledFamily<Gauge> {
   GaugeFamily(std::string_view name, std::string_view help,
               StringSpan label_names, GaugeMode mode,
               const MetricOptions& options = {}) noexcept
-      : LabelledFamily(internal::GaugeDefinition(name, help, label_names, mode,
-                                                 options)) {}
+      : LabelledFamily(
+            internal::Definition(name, help, label_names, options)
+                .OfType(format::MetricType::kGauge, format::ValueKind::kF64,
+                        mode)) {}
 };
 
 }  // namespace tine

@@ -17,25 +17,6 @@ std::vector<double> LinearBuckets(double start, double width, int count);
 // start, start * factor, ...: `count` bounds. Start > 0, factor > 1, count > 0, or the result is empty.
 std::vector<double> ExponentialBuckets(double start, double factor, int count);
 
-namespace internal {
-
-inline Definition HistogramDefinition(std::string_view name,
-                                      std::string_view help, StringSpan labels,
-                                      const std::vector<double>& bounds,
-                                      const MetricOptions& options) {
-  Definition definition;
-  definition.name = name;
-  definition.help = help;
-  definition.label_names = labels;
-  definition.type = format::MetricType::kHistogram;
-  definition.value_kind = format::ValueKind::kF64;
-  definition.bounds = &bounds;
-  definition.unit = options.unit;
-  return definition;
-}
-
-}  // namespace internal
-
 // Observations counted in buckets. Served as the sum over all processes, dead ones included. At most 510 bounds.
 //
 // Observe() is a search in the bounds and two adds; safe wherever Counter::Increment() is. A scrape in the middle of it
@@ -46,10 +27,11 @@ class Histogram : public internal::Handle {
   Histogram(std::string_view name, std::string_view help,
             const std::vector<double>& bounds,
             const MetricOptions& options = {}) noexcept
-      : Histogram(internal::FindOrAddSeries(
-            internal::RegisterFamily(internal::HistogramDefinition(
-                name, help, {}, bounds, options)),
-            {})) {}
+      : Histogram(internal::RegisterSingle(
+            internal::Definition(name, help, {}, options)
+                .OfType(format::MetricType::kHistogram,
+                        format::ValueKind::kF64)
+                .WithBounds(bounds))) {}
   explicit Histogram(const internal::Series* series)
       : Handle(series), bounds_(internal::BoundsOf(series, &bound_count_)) {}
 
@@ -98,8 +80,11 @@ class HistogramFamily : public LabelledFamily<Histogram> {
   HistogramFamily(std::string_view name, std::string_view help,
                   StringSpan label_names, const std::vector<double>& bounds,
                   const MetricOptions& options = {}) noexcept
-      : LabelledFamily(internal::HistogramDefinition(name, help, label_names,
-                                                     bounds, options)) {}
+      : LabelledFamily(
+            internal::Definition(name, help, label_names, options)
+                .OfType(format::MetricType::kHistogram,
+                        format::ValueKind::kF64)
+                .WithBounds(bounds)) {}
 };
 
 }  // namespace tine

@@ -98,7 +98,7 @@ Status Init(const InitOptions& options) {
                   "TINE_PROCESS_LABELS and TINE_WORKER_ID");
   }
   Settings settings = g_image.settings;
-  const Status status = ApplyOptions(options, &settings);
+  Status status = ApplyOptions(options, &settings);
   if (!status.ok()) {
     return status;
   }

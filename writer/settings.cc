@@ -203,7 +203,7 @@ Status AddProcessLabels(Settings* settings,
       UnpackLabels(packed, settings->process_label_count);
   uint16_t environment_label_count = settings->environment_label_count;
   for (const LabelPair& label : labels) {
-    const Status status = CheckProcessLabel(label);
+    Status status = CheckProcessLabel(label);
     if (!status.ok()) {
       return status;
     }

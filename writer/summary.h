@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string_view>
 
-#include "writer/counter.h"
 #include "writer/family.h"
 
 namespace tine {
@@ -15,11 +14,10 @@ class Summary : public internal::Handle {
   Summary() = default;
   Summary(std::string_view name, std::string_view help,
           const MetricOptions& options = {}) noexcept
-      : Handle(internal::FindOrAddSeries(
-            internal::RegisterFamily(internal::AddOnlyDefinition(
-                name, help, {}, options, format::MetricType::kSummary,
-                format::ValueKind::kF64)),
-            {})) {}
+      : Handle(internal::RegisterSingle(
+            internal::Definition(name, help, {}, options)
+                .OfType(format::MetricType::kSummary,
+                        format::ValueKind::kF64))) {}
   explicit Summary(const internal::Series* series) : Handle(series) {}
 
   // NaN is dropped and counted in WriterStatus.
@@ -40,9 +38,10 @@ class SummaryFamily : public LabelledFamily<Summary> {
   SummaryFamily(std::string_view name, std::string_view help,
                 StringSpan label_names,
                 const MetricOptions& options = {}) noexcept
-      : LabelledFamily(internal::AddOnlyDefinition(
-            name, help, label_names, options, format::MetricType::kSummary,
-            format::ValueKind::kF64)) {}
+      : LabelledFamily(
+            internal::Definition(name, help, label_names, options)
+                .OfType(format::MetricType::kSummary,
+                        format::ValueKind::kF64)) {}
 };
 
 }  // namespace tine
