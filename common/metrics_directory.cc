@@ -14,11 +14,15 @@ namespace {
 constexpr char kSystemDirectory[] = "/run/tine";
 constexpr std::string_view kPrivateDirectoryPrefix = "/dev/shm/tine-";
 
+// "/dev/shm/tine-<uid>", and nothing that only begins like it.
 bool IsPrivateDefault(std::string_view path) {
-  return path.substr(0, kPrivateDirectoryPrefix.size()) ==
-             kPrivateDirectoryPrefix &&
-         path.find('/', kPrivateDirectoryPrefix.size()) ==
-             std::string_view::npos;
+  if (path.substr(0, kPrivateDirectoryPrefix.size()) !=
+      kPrivateDirectoryPrefix) {
+    return false;
+  }
+  path.remove_prefix(kPrivateDirectoryPrefix.size());
+  return !path.empty() &&
+         path.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 // Relative paths are taken from where the process stands now: it may chdir later.

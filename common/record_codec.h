@@ -147,7 +147,7 @@ void EncodeSeries(const SeriesView& series, uint8_t* out) noexcept;
 // Writes the first 64 bytes; the cells after them stay as they are.
 void EncodeCellsHeader(const CellsView& cells, uint8_t* out) noexcept;
 
-// The length and kind of the record at `bytes` (at least 16 readable ones), checked against `available_bytes`, the
+// The length and kind of the record at `bytes` (at least 12 readable ones), checked against `available_bytes`, the
 // distance to `used`.
 DamageReason DecodeRecordHeaderUntrusted(const uint8_t* bytes,
                                          uint64_t available_bytes,

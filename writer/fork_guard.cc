@@ -14,7 +14,8 @@ namespace tine::internal {
 namespace {
 
 // Memory for the life lock is mapped and marked MADV_DONTFORK some microseconds later; a child forked between would
-// keep a dead parent's lock. And who forks in the middle of Start() has a child that has to start again. A stopped thread must not stop every fork, so the wait is bounded.
+// keep a dead parent's lock. And a child forked in the middle of Start() has to start again. A stopped thread must not
+// stop every fork, so the wait is bounded.
 constexpr uint64_t kLongestForkDelayNs = 100'000'000;
 
 // Covers the parent's data with private memory. Not unmapped: the fork may have come between a hot path's load of a

@@ -1,0 +1,290 @@
+#include "collector/collect_loop.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+namespace tine::collector {
+namespace {
+
+// The lock is freed right after the event; the second look is for a machine
+// that is very busy, and after that the rescan sees to it.
+constexpr uint64_t kFirstProbeMs = 10;
+constexpr uint64_t kSecondProbeMs = 1'000;
+
+constexpr uint64_t kDirectoryCheckMs = 1'000;
+
+// The thread opens so many new files, then lets a scrape have the lock.
+constexpr size_t kOpenBatch = 64;
+
+uint64_t NowNs() {
+  timespec now;
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<uint64_t>(now.tv_nsec);
+}
+
+uint64_t NowMs() { return NowNs() / 1'000'000; }
+
+FileSet::Options FileSetOptions(const CollectorOptions& options) {
+  FileSet::Options result;
+  result.host =
+      options.host.has_value() ? *options.host : HostIdentity::OfThisProcess();
+  result.max_file_bytes = options.max_file_bytes;
+  result.max_series_per_file = options.max_series_per_file;
+  result.log = options.log;
+  return result;
+}
+
+}  // namespace
+
+Collector::Collector(CollectorOptions options)
+    : options_(std::move(options)),
+      start_ms_(NowMs()),
+      watcher_(options_.directory, options_.may_create_directory),
+      view_(options_.view_limits),
+      files_(FileSetOptions(options_), &view_) {}
+
+Collector::~Collector() { Stop(); }
+
+void Collector::Start() {
+  const std::lock_guard<std::mutex> lock(thread_mutex_);
+  if (thread_.joinable()) {
+    return;
+  }
+  stop_event_.Reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!stop_event_.valid()) {
+    throw std::system_error(errno, std::generic_category(), "eventfd");
+  }
+  thread_ = std::thread(&Collector::Run, this);
+}
+
+void Collector::Stop() {
+  const std::lock_guard<std::mutex> lock(thread_mutex_);
+  if (!thread_.joinable()) {
+    return;
+  }
+  const uint64_t one = 1;
+  // An eventfd that counts 1 takes another 1: this cannot fail.
+  [[maybe_unused]] const ssize_t written =
+      ::write(stop_event_.get(), &one, sizeof(one));
+  thread_.join();
+}
+
+// ---- The thread -------------------------------------------------------------
+
+void Collector::Run() {
+  for (;;) {
+    pollfd polled[2] = {{stop_event_.get(), POLLIN, 0}, {-1, POLLIN, 0}};
+    int wait_ms = 0;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      WorkLocked(NowMs());
+      wait_ms = WaitMsLocked(NowMs());
+      polled[1].fd = watcher_.poll_fd();
+    }
+    const int ready = ::poll(polled, 2, wait_ms);
+    if (ready > 0 && polled[0].revents != 0) {
+      return;
+    }
+  }
+}
+
+void Collector::WorkLocked(uint64_t now_ms) {
+  const bool is_distant =
+      last_rescan_ms_ == 0 ||
+      now_ms - last_rescan_ms_ >= options_.min_rescan_distance_ms;
+  CatchUpLocked(now_ms, is_distant);
+  ProbeHintsLocked(now_ms, /*is_scrape=*/false);
+  files_.OpenPending(kOpenBatch);
+  NoteReadinessLocked(now_ms);
+}
+
+int Collector::WaitMsLocked(uint64_t now_ms) const {
+  if (files_.pending_count() > 0) {
+    return 0;
+  }
+  uint64_t due_ms = last_directory_check_ms_ + kDirectoryCheckMs;
+  due_ms = std::min(due_ms, last_rescan_ms_ + options_.rescan_interval_ms);
+  if (is_rescan_needed_) {
+    due_ms =
+        std::min(due_ms, last_rescan_ms_ + options_.min_rescan_distance_ms);
+  }
+  for (const auto& [name, hint] : hints_) {
+    due_ms = std::min(due_ms, hint.due_ms);
+  }
+  return due_ms <= now_ms ? 0 : static_cast<int>(due_ms - now_ms);
+}
+
+// ---- Catching up ------------------------------------------------------------
+
+void Collector::CatchUpLocked(uint64_t now_ms, bool may_rescan) {
+  last_directory_check_ms_ = now_ms;
+  if (!watcher_.IsCurrent()) {
+    CheckDirectoryLocked();
+  }
+  const DirectoryWatcher::Changes changes = watcher_.Drain();
+  is_rescan_needed_ |= changes.is_rescan_needed;
+  overflow_count_ += changes.has_overflowed ? 1 : 0;
+  for (const auto& [name, may_be_dead] : changes.names) {
+    if (files_.Look(name, may_be_dead)) {
+      hints_[name] = {now_ms + kFirstProbeMs, false};
+    }
+  }
+  is_rescan_needed_ |= now_ms - last_rescan_ms_ >= options_.rescan_interval_ms;
+  if (is_rescan_needed_ && may_rescan) {
+    RescanLocked(now_ms);
+  }
+}
+
+void Collector::CheckDirectoryLocked() {
+  const DirectoryWatcher::Mode mode_before = watcher_.mode();
+  const std::string problem_before = watcher_.problem();
+  if (watcher_.Refresh()) {
+    files_.SetDirectory(watcher_.directory_fd());
+    is_rescan_needed_ = true;
+  }
+  if (!options_.log || (watcher_.mode() == mode_before &&
+                        watcher_.problem() == problem_before)) {
+    return;
+  }
+  switch (watcher_.mode()) {
+    case DirectoryWatcher::Mode::kWatching:
+      options_.log(LogLevel::kInfo, "watching " + watcher_.path());
+      break;
+    case DirectoryWatcher::Mode::kPolling:
+      options_.log(LogLevel::kWarn,
+                   "polling " + watcher_.path() +
+                       ", inotify does not work: " + watcher_.problem());
+      break;
+    case DirectoryWatcher::Mode::kMissing:
+      options_.log(LogLevel::kWarn,
+                   "cannot use " + watcher_.path() + ": " + watcher_.problem());
+      break;
+  }
+}
+
+void Collector::RescanLocked(uint64_t now_ms) {
+  CheckDirectoryLocked();
+  files_.Rescan();
+  files_.ProbeAll();
+  is_rescan_needed_ = false;
+  last_rescan_ms_ = now_ms;
+  ++rescan_count_;
+}
+
+void Collector::ProbeHintsLocked(uint64_t now_ms, bool is_scrape) {
+  for (auto it = hints_.begin(); it != hints_.end();) {
+    const auto current = it++;  // erasing leaves the others where they are
+    Hint& hint = current->second;
+    const bool is_due = hint.due_ms <= now_ms;
+    if (!is_due && !is_scrape) {
+      continue;
+    }
+    if (!files_.ProbeAgain(current->first) || (is_due && hint.is_last)) {
+      hints_.erase(current);
+    } else if (is_due) {
+      hint = {now_ms + kSecondProbeMs, true};
+    }
+  }
+}
+
+void Collector::NoteReadinessLocked(uint64_t now_ms) {
+  if (is_ready_.load(std::memory_order_relaxed)) {
+    return;
+  }
+  const bool has_all = !is_rescan_needed_ && files_.pending_count() == 0;
+  if (has_all && files_.unopened_count() > 0 &&
+      now_ms - start_ms_ < options_.max_start_ms) {
+    is_rescan_needed_ = true;  // tries to open them again
+    return;
+  }
+  if (has_all) {
+    is_ready_.store(true, std::memory_order_release);
+  }
+}
+
+bool Collector::is_ready() const {
+  return is_ready_.load(std::memory_order_acquire) ||
+         NowMs() - start_ms_ >= options_.max_start_ms;
+}
+
+// ---- Scrapes ----------------------------------------------------------------
+
+void Collector::WithScrape(const ScrapeUser& use) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const uint64_t start_ns = NowNs();
+  const uint64_t now_ms = start_ns / 1'000'000;
+  is_rescan_needed_ |= watcher_.mode() == DirectoryWatcher::Mode::kPolling;
+  CatchUpLocked(now_ms, /*may_rescan=*/true);
+  ProbeHintsLocked(now_ms, /*is_scrape=*/true);
+  files_.OpenPending(SIZE_MAX);
+  NoteReadinessLocked(now_ms);
+  files_.AddAll();
+  const MergedFamilies& families = view_.Finish();
+  ++scrape_count_;
+  last_scrape_seconds_ = static_cast<double>(NowNs() - start_ns) * 1e-9;
+  use(families, StatisticsLocked());
+}
+
+CollectorStatistics Collector::statistics() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return StatisticsLocked();
+}
+
+CollectorStatistics Collector::StatisticsLocked() const {
+  CollectorStatistics statistics;
+  statistics.files = files_.statistics();
+  statistics.conflicts = view_.Conflicts();
+  statistics.series_count = view_.series_count();
+  statistics.refused_families = view_.refused_family_count();
+  statistics.scrapes = scrape_count_;
+  statistics.last_scrape_seconds = last_scrape_seconds_;
+  statistics.rescans = rescan_count_;
+  statistics.overflows = overflow_count_;
+  statistics.is_polling = watcher_.mode() == DirectoryWatcher::Mode::kPolling;
+  statistics.is_directory_missing =
+      watcher_.mode() == DirectoryWatcher::Mode::kMissing;
+  statistics.directory_problem = watcher_.problem();
+  return statistics;
+}
+
+std::vector<FileReport> Collector::ReportFiles() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<FileReport> reports;
+  for (const auto& file : files_.files()) {
+    FileReport report;
+    report.name = file->name();
+    report.state = FileStateName(file->state());
+    report.problem = file->problem();
+    report.problem_offset = file->problem_offset();
+    report.owner_uid = file->facts().owner_uid;
+    if (!file->is_quarantined()) {
+      const WriterIdentity& writer = file->writer();
+      report.liveness = LivenessName(file->liveness());
+      report.used_bytes = file->counts().used_bytes;
+      report.series_count = file->source().series_count();
+      report.pid = writer.pid;
+      report.executable = writer.executable;
+      report.worker_id = writer.worker_id;
+      const StringListView labels = writer.process_labels();
+      for (auto it = labels.begin(); it != labels.end(); ++it) {
+        std::string name(*it);
+        ++it;
+        report.process_labels.emplace_back(std::move(name), std::string(*it));
+      }
+    }
+    reports.push_back(std::move(report));
+  }
+  return reports;
+}
+
+}  // namespace tine::collector

@@ -1,0 +1,154 @@
+// The core of the collector behind one lock: watches the directory, follows its
+// files, answers scrapes.
+
+#ifndef TINE_COLLECTOR_COLLECT_LOOP_H_
+#define TINE_COLLECTOR_COLLECT_LOOP_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "collector/directory_watcher.h"
+#include "collector/file_set.h"
+#include "collector/liveness.h"
+#include "collector/merged_family.h"
+#include "collector/merged_view.h"
+#include "common/unique_fd.h"
+
+namespace tine::collector {
+
+// What the collector knows of itself; for its own metrics and its status page.
+struct CollectorStatistics {
+  FileSetStatistics files;
+  std::vector<FamilyConflict> conflicts;  // in force
+  size_t series_count = 0;
+  uint64_t refused_families = 0;
+  uint64_t scrapes = 0;
+  double last_scrape_seconds = 0;
+  uint64_t rescans = 0;
+  uint64_t overflows = 0;             // of the inotify queue
+  bool is_polling = false;            // inotify does not work
+  bool is_directory_missing = false;  // or may not be used
+  std::string directory_problem;      // for people; empty: all is well
+};
+
+// One file, for the status page.
+struct FileReport {
+  std::string name;
+  std::string_view state;
+  std::string_view liveness;  // empty for a quarantined one
+  std::string_view problem;
+  uint64_t problem_offset = 0;
+  uint64_t used_bytes = 0;
+  size_t series_count = 0;
+  uint32_t owner_uid = 0;
+  uint32_t pid = 0;
+  std::string executable;
+  std::string worker_id;
+  std::vector<std::pair<std::string, std::string>> process_labels;
+};
+
+struct CollectorOptions {
+  std::string directory;
+  // As OpenMetricsDirectory has it.
+  bool may_create_directory = false;
+  MergedView::Limits view_limits;
+  uint64_t max_file_bytes = 64 << 20;
+  size_t max_series_per_file = 100'000;
+  LogSink log;
+  // Nothing: this process's.
+  std::optional<HostIdentity> host;
+  // inotify is a hint; so now and then everything is looked at.
+  uint32_t rescan_interval_ms = 10'000;
+  // The thread lists the directory no more often than this, whatever inotify
+  // says. (A scrape does when it must.)
+  uint32_t min_rescan_distance_ms = 1'000;
+  // How long is_ready() waits for files that cannot be opened.
+  uint32_t max_start_ms = 10'000;
+};
+
+// Without Start() everything happens inside WithScrape: for one-shot use, and
+// inside other programs. All functions may be called by any thread.
+class Collector {
+ public:
+  explicit Collector(CollectorOptions options);
+  // Stops.
+  ~Collector();
+  Collector(const Collector&) = delete;
+  Collector& operator=(const Collector&) = delete;
+
+  // Starts the thread that keeps the inotify queue empty, learns of deaths, and
+  // opens new files before a scrape asks.
+  void Start();
+  // Ends it. WithScrape goes on working.
+  void Stop();
+
+  // Calls `use` with all that was published before this call. What it is given
+  // is valid until it returns; other scrapes wait meanwhile. `use` must not
+  // call the collector.
+  using ScrapeUser =
+      std::function<void(const MergedFamilies&, const CollectorStatistics&)>;
+  void WithScrape(const ScrapeUser& use);
+
+  // False after the start until every file was read or judged once (at most
+  // max_start_ms), so that a restart never serves a part. Does not wait for the
+  // lock. Once true, it stays so.
+  bool is_ready() const;
+
+  CollectorStatistics statistics() const;
+  std::vector<FileReport> ReportFiles() const;
+
+ private:
+  // A file whose writer may have died, by an event that comes before its lock
+  // is free.
+  struct Hint {
+    uint64_t due_ms = 0;
+    bool is_last = false;
+  };
+
+  void Run();
+  // How long the thread may sleep.
+  int WaitMsLocked(uint64_t now_ms) const;
+  void WorkLocked(uint64_t now_ms);
+  // Takes the watch's news. `may_rescan`: list the directory if that is needed.
+  void CatchUpLocked(uint64_t now_ms, bool may_rescan);
+  void CheckDirectoryLocked();
+  void RescanLocked(uint64_t now_ms);
+  void ProbeHintsLocked(uint64_t now_ms, bool is_scrape);
+  void NoteReadinessLocked(uint64_t now_ms);
+  CollectorStatistics StatisticsLocked() const;
+
+  const CollectorOptions options_;
+  const uint64_t start_ms_;
+
+  mutable std::mutex mutex_;
+  // Guarded by mutex_ from here on.
+  DirectoryWatcher watcher_;
+  MergedView view_;
+  FileSet files_;
+  absl::flat_hash_map<std::string, Hint> hints_;  // by name
+  bool is_rescan_needed_ = true;
+  uint64_t last_rescan_ms_ = 0;
+  uint64_t last_directory_check_ms_ = 0;
+  uint64_t scrape_count_ = 0;
+  uint64_t rescan_count_ = 0;
+  uint64_t overflow_count_ = 0;
+  double last_scrape_seconds_ = 0;
+  // Up to here.
+
+  std::atomic<bool> is_ready_{false};
+  std::mutex thread_mutex_;  // guards thread_
+  std::thread thread_;
+  UniqueFd stop_event_;
+};
+
+}  // namespace tine::collector
+
+#endif  // TINE_COLLECTOR_COLLECT_LOOP_H_

@@ -1,0 +1,122 @@
+#include "collector/family_group.h"
+
+#include <utility>
+
+namespace tine::collector {
+
+uint32_t FamilyGroup::FindOrAddVariant(format::MetricType type,
+                                       format::GaugeMode mode) {
+  for (uint32_t i = 0; i < variants_.size(); ++i) {
+    if (variants_[i]->type() == type && variants_[i]->mode() == mode) {
+      return i;
+    }
+  }
+  variants_.push_back(std::make_unique<FamilyVariant>(type, mode));
+  return static_cast<uint32_t>(variants_.size() - 1);
+}
+
+std::optional<uint32_t> FamilyGroup::Declare(const FamilyView& family) {
+  const uint32_t variant = FindOrAddVariant(family.type, family.gauge_mode);
+  for (uint32_t i = 0; i < declarations_.size(); ++i) {
+    const Declaration& known = declarations_[i];
+    if (known.variant == variant && known.help == family.help &&
+        known.unit == family.unit) {
+      return i;
+    }
+  }
+  if (declarations_.size() >= kMaxDeclarations) {
+    return std::nullopt;
+  }
+  Declaration declaration;
+  declaration.variant = variant;
+  declaration.help = std::string(family.help);
+  declaration.unit = std::string(family.unit);
+  declarations_.push_back(std::move(declaration));
+  if (declarations_.size() == 1) {
+    variants_[variant]->SetTexts(name_, family.help, family.unit);
+  }
+  return static_cast<uint32_t>(declarations_.size() - 1);
+}
+
+std::optional<uint32_t> FamilyGroup::KeepLabelNames(
+    const StringListView& names) {
+  const std::string_view packed(reinterpret_cast<const char*>(names.bytes()),
+                                names.size_bytes());
+  for (uint32_t i = 0; i < label_names_.size(); ++i) {
+    if (label_names_[i].packed == packed) {
+      return i;
+    }
+  }
+  if (label_names_.size() >= kMaxLabelNameLists) {
+    return std::nullopt;
+  }
+  label_names_.push_back({std::string(packed), names.size()});
+  return static_cast<uint32_t>(label_names_.size() - 1);
+}
+
+StringListView FamilyGroup::label_names(uint32_t index) const {
+  const LabelNames& names = label_names_[index];
+  return StringListView(reinterpret_cast<const uint8_t*>(names.packed.data()),
+                        names.packed.size(), names.count);
+}
+
+void FamilyGroup::BeginRanking() {
+  for (Declaration& declaration : declarations_) {
+    declaration.is_held = false;
+  }
+}
+
+void FamilyGroup::Offer(uint32_t declaration, const SourceRank& rank) {
+  Declaration& known = declarations_[declaration];
+  if (!known.is_held || known.best_rank < rank) {
+    known.best_rank = rank;
+    known.is_held = true;
+  }
+}
+
+bool FamilyGroup::EndRanking() {
+  const FamilyVariant* shown_before = shown();
+  uint32_t best = winner_;
+  for (uint32_t i = 0; i < declarations_.size(); ++i) {
+    const Declaration& candidate = declarations_[i];
+    const Declaration& leader = declarations_[best];
+    if (candidate.is_held &&
+        (!leader.is_held || leader.best_rank < candidate.best_rank)) {
+      best = i;
+    }
+  }
+  winner_ = best;
+  const Declaration& winner = declarations_[winner_];
+  shown()->SetTexts(name_, winner.help, winner.unit);
+  return shown() != shown_before;
+}
+
+std::vector<std::string_view> FamilyGroup::ConflictReasons() const {
+  const Declaration& winner = declarations_[winner_];
+  bool has_type = false;
+  bool has_mode = false;
+  bool has_help = false;
+  bool has_unit = false;
+  for (const Declaration& other : declarations_) {
+    if (!other.is_held) {
+      continue;
+    }
+    const FamilyVariant& variant = *variants_[other.variant];
+    if (variant.type() != shown()->type()) {
+      has_type = true;
+    } else if (variant.mode() != shown()->mode()) {
+      has_mode = true;
+    }
+    has_help |= other.help != winner.help;
+    has_unit |= other.unit != winner.unit;
+  }
+  std::vector<std::string_view> reasons;
+  if (has_type) reasons.push_back("type");
+  if (has_mode) reasons.push_back("mode");
+  if (has_help) reasons.push_back("help");
+  if (has_unit) reasons.push_back("unit");
+  if (shown()->has_different_bounds()) reasons.push_back("buckets");
+  return reasons;
+}
+
+}  // namespace tine::collector

@@ -1,0 +1,106 @@
+// One family name, and what the writers say about it.
+
+#ifndef TINE_COLLECTOR_FAMILY_GROUP_H_
+#define TINE_COLLECTOR_FAMILY_GROUP_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collector/family_variant.h"
+#include "collector/writer_identity.h"
+#include "common/record_codec.h"
+
+namespace tine::collector {
+
+// Which source decides what a family is: among the living the file that was
+// born last, by the file system's word and never by a header's; the dead come
+// after all living. The uuid only makes it certain.
+struct SourceRank {
+  bool is_live = false;
+  uint64_t birth_ns = 0;
+  FileUuid uuid;
+
+  friend bool operator<(const SourceRank& a, const SourceRank& b) {
+    if (a.is_live != b.is_live) {
+      return b.is_live;
+    }
+    if (a.birth_ns != b.birth_ns) {
+      return a.birth_ns < b.birth_ns;
+    }
+    return a.uuid < b.uuid;
+  }
+};
+
+class FamilyGroup {
+ public:
+  explicit FamilyGroup(std::string name) : name_(std::move(name)) {}
+
+  // One opinion: type, mode, help and unit together. Two of them are a
+  // conflict.
+  struct Declaration {
+    uint32_t variant = 0;
+    std::string help;
+    std::string unit;
+    SourceRank best_rank;  // of the sources that hold it
+    bool is_held = false;  // by any source
+  };
+
+  // Finds or makes the opinion that `family` states. Nothing when there are too
+  // many already.
+  std::optional<uint32_t> Declare(const FamilyView& family);
+
+  // Finds or keeps a list of label names; returns its index. (Not part of the
+  // opinion: label sets may differ freely.) Nothing when there are too many
+  // already.
+  std::optional<uint32_t> KeepLabelNames(const StringListView& names);
+  // Stays right as long as the group lives.
+  StringListView label_names(uint32_t index) const;
+
+  // Ranking: Begin, Offer for each source and declaration, End. End chooses the
+  // winner and gives its texts to its variant. True when another variant is
+  // shown than before.
+  void BeginRanking();
+  void Offer(uint32_t declaration, const SourceRank& rank);
+  bool EndRanking();
+
+  bool has_conflict() const { return declarations_.size() > 1; }
+  // The reasons in force, from the winner's point of view: type, mode, help,
+  // unit, buckets.
+  std::vector<std::string_view> ConflictReasons() const;
+
+  const std::string& name() const { return name_; }
+  const std::vector<Declaration>& declarations() const { return declarations_; }
+  FamilyVariant* variant(uint32_t index) { return variants_[index].get(); }
+  FamilyVariant* shown() {
+    return variants_[declarations_[winner_].variant].get();
+  }
+  const FamilyVariant* shown() const {
+    return variants_[declarations_[winner_].variant].get();
+  }
+
+ private:
+  // Both lists are searched one by one, and one writer can make them long.
+  static constexpr size_t kMaxDeclarations = 64;
+  static constexpr size_t kMaxLabelNameLists = 64;
+
+  struct LabelNames {
+    std::string packed;
+    size_t count;
+  };
+  uint32_t FindOrAddVariant(format::MetricType type, format::GaugeMode mode);
+
+  const std::string name_;
+  std::vector<Declaration> declarations_;
+  std::vector<std::unique_ptr<FamilyVariant>> variants_;
+  std::deque<LabelNames> label_names_;  // views of them stay right as it grows
+  uint32_t winner_ = 0;                 // among declarations_
+};
+
+}  // namespace tine::collector
+
+#endif  // TINE_COLLECTOR_FAMILY_GROUP_H_

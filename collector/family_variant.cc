@@ -1,0 +1,247 @@
+#include "collector/family_variant.h"
+
+#include <algorithm>
+#include <atomic>
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "absl/hash/hash.h"
+#include "absl/strings/string_view.h"
+#include "collector/bucket_union.h"
+
+namespace tine::collector {
+namespace {
+
+using format::MetricType;
+using format::ValueKind;
+
+// Never the same twice in one process, whoever asks.
+uint64_t NextLayoutId() {
+  static std::atomic<uint64_t> last_id{0};
+  return last_id.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+}  // namespace
+
+FamilyVariant::FamilyVariant(MetricType type, format::GaugeMode mode)
+    : mode_(mode),
+      index_(0, LabelsHash{LabelsOf{this}}, LabelsEqual{LabelsOf{this}}) {
+  family_.type = type;
+  family_.layout_id = NextLayoutId();
+}
+
+// Seeded anew in each process: a writer that chooses its label values cannot
+// choose where they collide.
+size_t FamilyVariant::HashOf(std::string_view packed) {
+  return absl::Hash<absl::string_view>()(
+      absl::string_view(packed.data(), packed.size()));
+}
+
+std::optional<uint32_t> FamilyVariant::FindOrAddPart(ValueKind kind,
+                                                     const double* bounds,
+                                                     size_t bound_count) {
+  std::vector<double> own_bounds(bounds, bounds + bound_count);
+  for (uint32_t i = 0; i < parts_.size(); ++i) {
+    if (parts_[i].kind == kind && parts_[i].bounds == own_bounds) {
+      return i;
+    }
+  }
+  std::vector<double> merged = UnionOfBounds(family_.bounds, own_bounds);
+  if (parts_.size() >= kMaxParts || merged.size() > kMaxMergedBounds) {
+    return std::nullopt;
+  }
+  parts_.push_back({kind, std::move(own_bounds), {}});
+  if (family_.type == MetricType::kHistogram) {
+    SetMergedBounds(std::move(merged));
+  }
+  return static_cast<uint32_t>(parts_.size() - 1);
+}
+
+void FamilyVariant::SetMergedBounds(std::vector<double> merged) {
+  for (Part& part : parts_) {
+    part_bounds_differ_ |= part.bounds != parts_[0].bounds;
+    part.merged_buckets = MergedBucketIndexes(part.bounds, merged);
+  }
+  family_.bounds = std::move(merged);
+  family_.layout_id = NextLayoutId();
+  for (MergedSeries& series : family_.series) {
+    series.buckets.resize(family_.bounds.size() + 1);
+  }
+}
+
+std::optional<SeriesTargets> FamilyVariant::FindOrAddSeries(uint32_t part,
+                                                            LabelSet labels,
+                                                            bool may_add,
+                                                            CellSums* sums) {
+  const auto it = index_.find(std::string_view(labels.packed()));
+  if (it == index_.end()) {
+    if (!may_add) {
+      return std::nullopt;
+    }
+    MergedSeries series;
+    series.labels = std::move(labels);
+    if (family_.type == MetricType::kHistogram) {
+      series.buckets.resize(family_.bounds.size() + 1);
+    }
+    family_.series.push_back(std::move(series));
+    const uint32_t entry =
+        AddEntry(part, static_cast<uint32_t>(family_.series.size() - 1), sums);
+    index_.insert(entry);
+    return entries_[entry].targets;
+  }
+  uint32_t at = *it;
+  for (; entries_[at].part != part; at = entries_[at].next_entry) {
+    if (entries_[at].next_entry == kNone) {
+      const uint32_t added = AddEntry(part, entries_[at].position, sums);
+      entries_[at].next_entry = added;
+      return entries_[added].targets;
+    }
+  }
+  return entries_[at].targets;
+}
+
+uint32_t FamilyVariant::AddEntry(uint32_t part, uint32_t position,
+                                 CellSums* sums) {
+  entries_.push_back({position, part, NewTargets(parts_[part], sums), kNone});
+  return static_cast<uint32_t>(entries_.size() - 1);
+}
+
+SeriesTargets FamilyVariant::NewTargets(const Part& part,
+                                        CellSums* sums) const {
+  SeriesTargets targets;
+  switch (family_.type) {
+    case MetricType::kCounter:
+      if (part.kind == ValueKind::kU64) {
+        targets.first_count = sums->NewCounts(1);
+      } else {
+        targets.value = sums->NewValue();
+      }
+      break;
+    case MetricType::kGauge:
+    case MetricType::kUpDownCounter:
+      targets.gauge = sums->NewGauge(mode_);
+      break;
+    case MetricType::kHistogram:
+      targets.first_count = sums->NewCounts(part.bounds.size() + 1);
+      targets.value = sums->NewValue();
+      break;
+    case MetricType::kSummary:
+      targets.first_count = sums->NewCounts(1);
+      targets.value = sums->NewValue();
+      break;
+    case MetricType::kNone:
+      break;
+  }
+  return targets;
+}
+
+void FamilyVariant::SetTexts(std::string_view name, std::string_view help,
+                             std::string_view unit) {
+  if (family_.name == name && family_.help == help && family_.unit == unit) {
+    return;
+  }
+  family_.name = std::string(name);
+  family_.help = std::string(help);
+  family_.unit = std::string(unit);
+  family_.layout_id = NextLayoutId();
+}
+
+void FamilyVariant::SortSeries() {
+  if (sorted_count_ == family_.series.size()) {
+    return;
+  }
+  // Sort the order, not the series: their places are known to the entries.
+  std::vector<uint32_t> order(family_.series.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto is_before = [this](uint32_t a, uint32_t b) {
+    return family_.series[a].labels < family_.series[b].labels;
+  };
+  const auto middle = order.begin() + static_cast<ptrdiff_t>(sorted_count_);
+  std::sort(middle, order.end(), is_before);
+  std::inplace_merge(order.begin(), middle, order.end(), is_before);
+
+  std::vector<MergedSeries> sorted;
+  sorted.reserve(order.size());
+  std::vector<uint32_t> new_positions(order.size());
+  for (const uint32_t old_position : order) {
+    new_positions[old_position] = static_cast<uint32_t>(sorted.size());
+    sorted.push_back(std::move(family_.series[old_position]));
+  }
+  family_.series = std::move(sorted);
+  for (Entry& entry : entries_) {
+    entry.position = new_positions[entry.position];
+  }
+  sorted_count_ = family_.series.size();
+  family_.layout_id = NextLayoutId();
+}
+
+void FamilyVariant::Fill(const CellSums& sums) {
+  SortSeries();
+  if (family_.type == MetricType::kCounter && parts_.size() == 1 &&
+      parts_[0].kind == ValueKind::kU64) {
+    // The case that must be fast: a million counters.
+    for (const Entry& entry : entries_) {
+      MergedSeries& series = family_.series[entry.position];
+      series.is_present = true;
+      series.value = static_cast<double>(sums.count(entry.targets.first_count));
+    }
+    return;
+  }
+  // A chained entry comes behind its series' first one, so the first one clears
+  // and the others add.
+  for (MergedSeries& series : family_.series) {
+    series.is_present = false;
+  }
+  for (const Entry& entry : entries_) {
+    FillSeries(entry, sums, &family_.series[entry.position]);
+  }
+}
+
+void FamilyVariant::FillSeries(const Entry& entry, const CellSums& sums,
+                               MergedSeries* series) const {
+  const SeriesTargets& targets = entry.targets;
+  if (family_.type == MetricType::kGauge ||
+      family_.type == MetricType::kUpDownCounter) {
+    const GaugeMerge& gauge = sums.gauge(targets.gauge);
+    series->is_present = gauge.is_present();
+    series->value = gauge.value();
+    return;
+  }
+  if (series->is_present) {
+    return;  // a further part of a series that is filled already
+  }
+  series->is_present = true;
+  series->count = 0;
+  std::fill(series->buckets.begin(), series->buckets.end(), 0);
+  ExactSum value;
+  uint64_t integers = 0;
+  bool saturated = false;
+  for (uint32_t at = static_cast<uint32_t>(&entry - entries_.data());
+       at != kNone; at = entries_[at].next_entry) {
+    const SeriesTargets& own = entries_[at].targets;
+    value.Add(sums.value(own.value));
+    if (family_.type == MetricType::kHistogram) {
+      const Part& part = parts_[entries_[at].part];
+      for (size_t i = 0; i < part.merged_buckets.size(); ++i) {
+        uint64_t& bucket = series->buckets[part.merged_buckets[i]];
+        bucket = SaturatingAdd(
+            bucket, sums.count(own.first_count + static_cast<uint32_t>(i)),
+            &saturated);
+      }
+    } else {
+      integers =
+          SaturatingAdd(integers, sums.count(own.first_count), &saturated);
+    }
+  }
+  if (family_.type == MetricType::kSummary) {
+    series->count = integers;
+  } else if (family_.type == MetricType::kCounter) {
+    // Two halves of 32 bits, each exact as a double.
+    value.Add(static_cast<double>(integers >> 32) * 4294967296.0);
+    value.Add(static_cast<double>(integers & 0xFFFFFFFF));
+  }
+  series->value = value.value();
+}
+
+}  // namespace tine::collector

@@ -1,0 +1,15 @@
+// How many file descriptors this process may have open.
+
+#ifndef TINE_COLLECTOR_FILE_LIMIT_H_
+#define TINE_COLLECTOR_FILE_LIMIT_H_
+
+namespace tine::collector {
+
+// Raises the soft limit to the hard one: the collector keeps a descriptor for
+// each metric file. What cannot be raised stays; there is no select() in here
+// that large descriptors would break.
+void RaiseFileLimit();
+
+}  // namespace tine::collector
+
+#endif  // TINE_COLLECTOR_FILE_LIMIT_H_

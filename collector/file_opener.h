@@ -1,0 +1,52 @@
+// Opens a file of the metrics directory that anybody may have put there. The
+// one place where metric files are opened.
+
+#ifndef TINE_COLLECTOR_FILE_OPENER_H_
+#define TINE_COLLECTOR_FILE_OPENER_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "common/unique_fd.h"
+
+namespace tine::collector {
+
+// What the file system says of an open file. Unlike the header's content, none
+// of it can be forged by a writer.
+struct FileFacts {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  uint64_t birth_ns =
+      0;  // since the epoch; 0 where the file system does not keep it
+  uint64_t size_bytes = 0;
+  uint32_t owner_uid = 0;
+
+  bool IsSameFile(const FileFacts& other) const {
+    return device == other.device && inode == other.inode;
+  }
+};
+
+struct OpenedFile {
+  UniqueFd fd;  // O_RDONLY; invalid when it could not be opened
+  FileFacts facts;
+  // Why not: a value of a label `reason`. Empty when it could.
+  std::string_view problem;
+  // May it go well the next time?
+  bool is_retryable = false;
+  bool is_gone = false;  // no such file
+};
+
+// Opens `name`, which has no slash, in `directory_fd`. Never blocks (a FIFO, a
+// leased file), never follows a link, never leaves the directory's file system,
+// and refuses everything but a regular file with one name and at most
+// `max_file_bytes`.
+OpenedFile OpenUntrustedFile(int directory_fd, const char* name,
+                             uint64_t max_file_bytes);
+
+// Reads the facts anew (the size, mostly). False when that fails.
+bool ReadFileFacts(int fd, FileFacts* facts, bool* is_regular,
+                   uint32_t* link_count);
+
+}  // namespace tine::collector
+
+#endif  // TINE_COLLECTOR_FILE_OPENER_H_

@@ -1,0 +1,436 @@
+#include "collector/file_source.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <utility>
+
+#include "common/metric_names.h"
+#include "common/record_codec.h"
+
+namespace tine::collector {
+namespace {
+
+using format::kCellsPerBlock;
+using format::MetricType;
+using format::ValueKind;
+
+// A sum over slots of doubles that never fall may seem to fall by the rounding
+// of its last bit.
+constexpr double kRoundingSlack = 1e-12;
+
+double ToDouble(uint64_t bits) {
+  double value;
+  std::memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
+uint64_t ToBits(double value) {
+  uint64_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  return bits;
+}
+
+// (Assigning an empty list or clear() would keep it.)
+template <typename T>
+void FreeMemory(std::vector<T>* values) {
+  std::vector<T>().swap(*values);
+}
+
+}  // namespace
+
+FileSource::FileSource(MergedView* view, const WriterIdentity* writer,
+                       Options options)
+    : view_(view), writer_(writer), options_(std::move(options)) {
+  chunks_.resize(1);
+}
+
+// ---- Records ----------------------------------------------------------------
+
+void FileSource::OnFamily(uint64_t /*offset*/, const FamilyView& family) {
+  Family known = {};
+  known.type = family.type;
+  known.value_kind = family.value_kind;
+  known.gauge_mode = family.gauge_mode;
+  const std::optional<FamilyHandle> handle = view_->Declare(family);
+  known.is_refused = !handle.has_value();
+  if (handle.has_value()) {
+    known.handle = *handle;
+    label_clash_count_ +=
+        SeriesKeyBuilder(family.label_names, writer_->process_labels(),
+                         PidLabelOf(family.gauge_mode))
+            .clash_count();
+  }
+  families_.push_back(known);
+}
+
+void FileSource::OnSeries(uint64_t /*offset*/, const SeriesView& series,
+                          uint32_t family_number) {
+  const Family& family = families_[family_number];
+  if (options_.is_writer_dead && IsLiveMode(family.gauge_mode)) {
+    return;
+  }
+  if (family.is_refused || series_count_ >= options_.max_series) {
+    ++refused_series_count_;
+    return;
+  }
+  std::unique_ptr<SeriesKeyBuilder>& builder = builders_[family_number];
+  if (builder == nullptr) {
+    builder = std::make_unique<SeriesKeyBuilder>(
+        view_->label_names(family.handle), writer_->process_labels(),
+        PidLabelOf(family.gauge_mode));
+  }
+  const std::optional<SeriesTargets> targets = view_->FindOrAddSeries(
+      family.handle, builder->Build(series.label_values));
+  if (!targets.has_value()) {
+    ++refused_series_count_;
+    return;
+  }
+  ++series_count_;
+  has_live_mode_series_ |= IsLiveMode(family.gauge_mode);
+  AddCells(family, series.first_cell, series.cell_count, *targets);
+}
+
+std::string_view FileSource::PidLabelOf(format::GaugeMode mode) const {
+  return IsAllMode(mode) ? std::string_view(options_.pid_label)
+                         : std::string_view();
+}
+
+void FileSource::OnCells(uint64_t /*offset*/, const CellsView& /*cells*/) {
+  // The reader keeps them.
+}
+
+void FileSource::AddCells(const Family& family, uint32_t first_cell,
+                          uint32_t cell_count, const SeriesTargets& targets) {
+  const bool is_live_mode = IsLiveMode(family.gauge_mode);
+  switch (family.type) {
+    case MetricType::kCounter:
+      if (family.value_kind == ValueKind::kU64) {
+        new_counts_.push_back({first_cell, 1, targets.first_count});
+      } else {
+        AddSpecial(SpecialKind::kF64Count, first_cell, targets.value, false);
+      }
+      break;
+    case MetricType::kHistogram:
+    case MetricType::kSummary:
+      new_counts_.push_back({first_cell, cell_count - 1, targets.first_count});
+      AddSpecial(SpecialKind::kF64Sum, first_cell + cell_count - 1,
+                 targets.value, false);
+      break;
+    case MetricType::kUpDownCounter:
+      AddSpecial(SpecialKind::kUpDownCount, first_cell, targets.gauge,
+                 is_live_mode);
+      break;
+    case MetricType::kGauge:
+      AddSpecial(
+          cell_count == 2 ? SpecialKind::kRecentGauge : SpecialKind::kGauge,
+          first_cell, targets.gauge, is_live_mode);
+      has_recent_gauges_ |= cell_count == 2;
+      break;
+    case MetricType::kNone:
+      break;
+  }
+}
+
+void FileSource::AddSpecial(SpecialKind kind, uint32_t cell, uint32_t target,
+                            bool is_live_mode) {
+  SpecialCell special = {};
+  special.cell = cell;
+  special.target = target;
+  special.kind = kind;
+  special.is_live_mode = is_live_mode;
+  specials_.push_back(special);
+}
+
+void FileSource::FinishScan(const std::vector<uint32_t>& chunk_cell_counts) {
+  builders_.clear();
+  UnpackSpans();
+  LayOutCells(chunk_cell_counts);
+  for (const NewCounts& added : new_counts_) {
+    const uint32_t first = chunks_[added.cell / kCellsPerBlock].first_cell +
+                           added.cell % kCellsPerBlock;
+    for (uint32_t i = 0; i < added.count; ++i) {
+      targets_[first + i] = added.first_target + i;
+    }
+  }
+  FreeMemory(&new_counts_);
+  std::sort(specials_.begin(), specials_.end(),
+            [](const SpecialCell& a, const SpecialCell& b) {
+              return a.cell < b.cell;
+            });
+  size_t special = 0;
+  for (size_t chunk = 0; chunk < chunks_.size(); ++chunk) {
+    while (special < specials_.size() &&
+           specials_[special].cell / kCellsPerBlock < chunk) {
+      ++special;
+    }
+    chunks_[chunk].first_special = static_cast<uint32_t>(special);
+  }
+  ListHoles();
+  PackSpans();
+}
+
+void FileSource::LayOutCells(const std::vector<uint32_t>& chunk_cell_counts) {
+  std::vector<Chunk> chunks(chunk_cell_counts.size() + 1);
+  uint32_t cell_count = 0;
+  for (size_t i = 0; i < chunk_cell_counts.size(); ++i) {
+    chunks[i].first_cell = cell_count;
+    cell_count += chunk_cell_counts[i];
+  }
+  chunks.back().first_cell = cell_count;
+  std::vector<uint64_t> cells(cell_count);
+  std::vector<uint32_t> targets(cell_count, CellSums::kNobody);
+  for (size_t i = 0; i + 1 < chunks_.size(); ++i) {
+    const uint32_t first = chunks_[i].first_cell;
+    const uint32_t end = chunks_[i + 1].first_cell;
+    std::copy(cells_.begin() + first, cells_.begin() + end,
+              cells.begin() + chunks[i].first_cell);
+    std::copy(targets_.begin() + first, targets_.begin() + end,
+              targets.begin() + chunks[i].first_cell);
+  }
+  chunks_ = std::move(chunks);
+  cells_ = std::move(cells);
+  targets_ = std::move(targets);
+}
+
+void FileSource::ListHoles() {
+  holes_.clear();
+  for (size_t chunk = 0; chunk + 1 < chunks_.size(); ++chunk) {
+    chunks_[chunk].first_hole = static_cast<uint32_t>(holes_.size());
+    const uint32_t first = chunks_[chunk].first_cell;
+    const uint32_t end = chunks_[chunk + 1].first_cell;
+    for (uint32_t i = first; i < end; ++i) {
+      if (targets_[i] != CellSums::kNobody) {
+        continue;
+      }
+      if (i == first || targets_[i - 1] != CellSums::kNobody) {
+        holes_.push_back({static_cast<uint16_t>(i - first), 0});
+      }
+      ++holes_.back().count;
+    }
+  }
+  chunks_.back().first_hole = static_cast<uint32_t>(holes_.size());
+  holes_.shrink_to_fit();
+}
+
+void FileSource::UnpackSpans() {
+  if (!targets_.empty()) {
+    return;
+  }
+  targets_.assign(cells_.size(), CellSums::kNobody);
+  for (const Span& span : spans_) {
+    for (uint32_t i = 0; i < span.count; ++i) {
+      targets_[span.first_cell + i] = span.first_target + i;
+    }
+  }
+  FreeMemory(&spans_);
+}
+
+void FileSource::PackSpans() {
+  // Below this, a span costs more time than its cells cost one by one.
+  constexpr size_t kMinCellsPerSpan = 8;
+  const size_t max_spans = targets_.size() / kMinCellsPerSpan + 1;
+  std::vector<Span> spans;
+  for (uint32_t i = 0; i < targets_.size(); ++i) {
+    if (targets_[i] == CellSums::kNobody) {
+      continue;
+    }
+    if (!spans.empty() && spans.back().first_cell + spans.back().count == i &&
+        spans.back().first_target + spans.back().count == targets_[i]) {
+      ++spans.back().count;
+      continue;
+    }
+    if (spans.size() == max_spans) {
+      return;
+    }
+    spans.push_back({i, targets_[i], 1});
+  }
+  spans.shrink_to_fit();
+  spans_ = std::move(spans);
+  FreeMemory(&targets_);
+}
+
+// ---- Numbers ----------------------------------------------------------------
+
+bool FileSource::ReadNumbers(MetricFileReader* reader, ReadScratch* scratch) {
+  if (!reader->ReadCells(&scratch->bytes)) {
+    return false;
+  }
+  scratch->specials.assign(specials_.size(), {});
+  scratch->chunk_cells.assign(chunks_.size() - 1, nullptr);
+  if (has_recent_gauges_ && !TakeRecentValues(reader, scratch)) {
+    return false;
+  }
+  TakeBlocks(reader->blocks(), scratch);
+  if (!IsPossible(*scratch)) {
+    reader->Freeze("counter_fell", 0);
+    return false;
+  }
+  Keep(*scratch);
+  return true;
+}
+
+// The writer stores a value before its timestamp. So the timestamp is taken
+// from the first read of a block and the value from a second one: a value is
+// then at least as new as the time it is given.
+bool FileSource::TakeRecentValues(MetricFileReader* reader,
+                                  ReadScratch* scratch) const {
+  for (const CellBlock& block : reader->blocks()) {
+    if (block.slot != 0) {
+      continue;
+    }
+    bool has_timestamps = false;
+    const auto* cells = reinterpret_cast<const uint64_t*>(
+        scratch->bytes.data() + block.buffer_offset);
+    for (uint32_t i = chunks_[block.chunk].first_special;
+         i < chunks_[block.chunk + 1].first_special; ++i) {
+      if (specials_[i].kind == SpecialKind::kRecentGauge) {
+        scratch->specials[i].extra =
+            cells[specials_[i].cell % kCellsPerBlock + 1];
+        has_timestamps = true;
+      }
+    }
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (has_timestamps && !reader->ReadCellsAgain(block, &scratch->bytes)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void FileSource::TakeBlocks(const std::vector<CellBlock>& blocks,
+                            ReadScratch* scratch) {
+  saturated_slot_count_ = 0;
+  for (const CellBlock& block : blocks) {
+    auto* cells = reinterpret_cast<uint64_t*>(scratch->bytes.data() +
+                                              block.buffer_offset);
+    TakeSpecials(block, cells, scratch);
+    const Chunk& chunk = chunks_[block.chunk];
+    const Chunk& next = chunks_[block.chunk + 1];
+    for (uint32_t i = chunk.first_hole; i < next.first_hole; ++i) {
+      std::fill_n(cells + holes_[i].first_in_chunk, holes_[i].count, 0);
+    }
+    uint64_t*& sum = scratch->chunk_cells[block.chunk];
+    if (sum == nullptr) {
+      sum = cells;  // slot 0: its block comes first, the scanner sees to that
+    } else {
+      saturated_slot_count_ +=
+          AddSaturating(cells, next.first_cell - chunk.first_cell, sum);
+    }
+  }
+}
+
+void FileSource::TakeSpecials(const CellBlock& block, const uint64_t* cells,
+                              ReadScratch* scratch) const {
+  for (uint32_t i = chunks_[block.chunk].first_special;
+       i < chunks_[block.chunk + 1].first_special; ++i) {
+    const uint64_t cell = cells[specials_[i].cell % kCellsPerBlock];
+    ReadScratch::FreshValue& fresh = scratch->specials[i];
+    switch (specials_[i].kind) {
+      case SpecialKind::kF64Count:
+      case SpecialKind::kF64Sum: {
+        ExactSum sum(ToDouble(fresh.value), ToDouble(fresh.extra));
+        sum.Add(ToDouble(cell));
+        fresh.value = ToBits(sum.high());
+        fresh.extra = ToBits(sum.low());
+        break;
+      }
+      case SpecialKind::kUpDownCount:
+        fresh.value += cell;  // two's complement
+        break;
+      case SpecialKind::kGauge:
+      case SpecialKind::kRecentGauge:
+        if (block.slot == 0) {
+          fresh.value = cell;
+        }
+        break;
+    }
+  }
+}
+
+bool FileSource::IsPossible(const ReadScratch& scratch) const {
+  for (size_t i = 0; i + 1 < chunks_.size(); ++i) {
+    const uint32_t first = chunks_[i].first_cell;
+    const uint32_t count = chunks_[i + 1].first_cell - first;
+    if (HasFallen(scratch.chunk_cells[i], cells_.data() + first, count)) {
+      return false;
+    }
+  }
+  for (size_t i = 0; i < specials_.size(); ++i) {
+    if (specials_[i].kind != SpecialKind::kF64Count) {
+      continue;
+    }
+    const double before = ToDouble(specials_[i].value);
+    const double now = ToDouble(scratch.specials[i].value);
+    // Written so that NaN fails.
+    if (!(now >= before || now >= before - before * kRoundingSlack)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void FileSource::Keep(const ReadScratch& scratch) {
+  for (size_t i = 0; i + 1 < chunks_.size(); ++i) {
+    const uint32_t first = chunks_[i].first_cell;
+    const uint32_t count = chunks_[i + 1].first_cell - first;
+    std::memcpy(cells_.data() + first, scratch.chunk_cells[i],
+                count * sizeof(uint64_t));
+  }
+  for (size_t i = 0; i < specials_.size(); ++i) {
+    specials_[i].value = scratch.specials[i].value;
+    specials_[i].extra = scratch.specials[i].extra;
+  }
+}
+
+size_t FileSource::AddTo(CellSums* sums, const WriterRank& rank) const {
+  size_t saturated_count = 0;
+  for (const Span& span : spans_) {
+    saturated_count +=
+        AddSaturating(cells_.data() + span.first_cell, span.count,
+                      sums->counts() + span.first_target);
+  }
+  if (!targets_.empty()) {
+    saturated_count += AddSaturatingTo(targets_.data(), cells_.data(),
+                                       targets_.size(), sums->counts());
+  }
+  AddSpecialsTo(sums, rank);
+  return saturated_count;
+}
+
+void FileSource::AddSpecialsTo(CellSums* sums, const WriterRank& rank) const {
+  for (const SpecialCell& special : specials_) {
+    if (special.is_live_mode && !rank.is_live) {
+      continue;
+    }
+    switch (special.kind) {
+      case SpecialKind::kF64Count:
+      case SpecialKind::kF64Sum:
+        sums->value(special.target)
+            .Add(ExactSum(ToDouble(special.value), ToDouble(special.extra)));
+        break;
+      case SpecialKind::kUpDownCount:
+        sums->gauge(special.target)
+            .AddCount(static_cast<int64_t>(special.value));
+        break;
+      case SpecialKind::kGauge:
+      case SpecialKind::kRecentGauge: {
+        double value;
+        if (DecodeGaugeCell(special.value, &value)) {
+          sums->gauge(special.target).Add(value, special.extra, rank);
+        }
+        break;
+      }
+    }
+  }
+}
+
+void FileSource::OfferDeclarations(const SourceRank& rank) const {
+  for (const Family& family : families_) {
+    if (!family.is_refused) {
+      view_->Offer(family.handle, rank);
+    }
+  }
+}
+
+}  // namespace tine::collector

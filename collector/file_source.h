@@ -1,0 +1,185 @@
+// One metric file as a source of the merged view: where each of its cells goes,
+// and the last good number of each.
+
+#ifndef TINE_COLLECTOR_FILE_SOURCE_H_
+#define TINE_COLLECTOR_FILE_SOURCE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collector/aligned_buffer.h"
+#include "collector/merged_view.h"
+#include "collector/metric_file_reader.h"
+#include "collector/series_key.h"
+#include "common/record_scanner.h"
+
+namespace tine::collector {
+
+// What reading one file needs for a moment; shared by all files.
+struct ReadScratch {
+  struct FreshValue {
+    uint64_t value = 0;
+    uint64_t extra = 0;
+  };
+  AlignedBuffer bytes;
+  std::vector<FreshValue> specials;    // by index of the source's special cells
+  std::vector<uint64_t*> chunk_cells;  // into `bytes`, by dense chunk number
+};
+
+// Keeps 8 bytes a cell (its last good number), 4 more where neighbours in the
+// file are not neighbours in the view, and 32 for each cell that is not a plain
+// count. Label values and names are not kept: the indexes that the view gave
+// for them stay right. Not thread-safe.
+class FileSource : public RecordVisitor {
+ public:
+  struct Options {
+    // The value of the label `pid` on gauges that show each process.
+    std::string pid_label;
+    size_t max_series = 100'000;
+    // Then series in live modes are not even noted.
+    bool is_writer_dead = false;
+  };
+
+  // `view` and `writer` live longer.
+  FileSource(MergedView* view, const WriterIdentity* writer, Options options);
+
+  // RecordVisitor. Series come with dense cell indexes (see CellBlock). After a
+  // round of them, FinishScan.
+  void OnFamily(uint64_t offset, const FamilyView& family) override;
+  void OnSeries(uint64_t offset, const SeriesView& series,
+                uint32_t family_number) override;
+  void OnCells(uint64_t offset, const CellsView& cells) override;
+  void FinishScan(const std::vector<uint32_t>& chunk_cell_counts);
+
+  // Reads all cells and, if they are possible, keeps them as the last good
+  // ones. False: the numbers of the time before stay; a counter that fell
+  // freezes the reader.
+  bool ReadNumbers(MetricFileReader* reader, ReadScratch* scratch);
+
+  // Adds the last good numbers to the view's sums. `rank` outlives the scrape.
+  // Returns how many sums have come to the top of what they can hold.
+  size_t AddTo(CellSums* sums, const WriterRank& rank) const;
+
+  // Tells the view which of the opinions in conflict this source holds.
+  void OfferDeclarations(const SourceRank& rank) const;
+
+  // Numbers that count for nothing once the writer is dead: such a file must be
+  // probed before each scrape.
+  bool has_live_mode_series() const { return has_live_mode_series_; }
+  size_t series_count() const { return series_count_; }
+  bool has_families() const { return !families_.empty(); }
+  // Series that were left out: over a limit, or of a family that was refused.
+  size_t refused_series_count() const { return refused_series_count_; }
+  // Labels that lost against another of the same name, counted once for each
+  // family.
+  size_t label_clash_count() const { return label_clash_count_; }
+  // Sums over slots that have come to the top, in the last read.
+  size_t saturated_slot_count() const { return saturated_slot_count_; }
+  // The last good timestamp of the first cell that is not a plain count.
+  uint64_t FirstTimestampForTesting() const { return specials_.at(0).extra; }
+
+ private:
+  enum class SpecialKind : uint8_t {
+    kF64Count,     // f64 counter: never falls
+    kF64Sum,       // sum of observations: may fall
+    kUpDownCount,  // i64
+    kGauge,
+    kRecentGauge,  // the timestamp is in the next cell
+  };
+  // A cell that is not a plain u64 count. (Cells of plain counts go through
+  // loops that know no kinds.)
+  struct SpecialCell {
+    uint32_t cell;  // dense index
+    uint32_t target;
+    // Last good: bits of a double, of an i64, or a gauge cell.
+    uint64_t value = 0;
+    // Low part of an ExactSum, as bits; or wall-clock nanoseconds.
+    uint64_t extra = 0;
+    SpecialKind kind;
+    bool is_live_mode;
+  };
+  struct Family {
+    FamilyHandle handle;
+    format::MetricType type;
+    format::ValueKind value_kind;
+    format::GaugeMode gauge_mode;
+    bool is_refused;
+  };
+  // Consecutive cells whose sums are consecutive too. Indexes as in cells_.
+  struct Span {
+    uint32_t first_cell;
+    uint32_t first_target;
+    uint32_t count;
+  };
+  // Cells of a chunk that are no plain counts, or nobody's; they are blanked
+  // after each read.
+  struct Hole {
+    uint16_t first_in_chunk;
+    uint16_t count;
+  };
+  // Where a chunk's share of each list begins; it ends where the next chunk's
+  // begins.
+  struct Chunk {
+    uint32_t first_cell = 0;  // in cells_
+    uint32_t first_special = 0;
+    uint32_t first_hole = 0;
+  };
+  // Plain counts of a new series.
+  struct NewCounts {
+    uint32_t cell;  // dense index
+    uint32_t count;
+    uint32_t first_target;
+  };
+
+  // The label `pid` of a family's series; empty: it has none.
+  std::string_view PidLabelOf(format::GaugeMode mode) const;
+  void AddSpecial(SpecialKind kind, uint32_t cell, uint32_t target,
+                  bool is_live_mode);
+  void AddCells(const Family& family, uint32_t first_cell, uint32_t cell_count,
+                const SeriesTargets& targets);
+  void LayOutCells(const std::vector<uint32_t>& chunk_cell_counts);
+  void UnpackSpans();
+  void PackSpans();
+  void ListHoles();
+
+  void TakeBlocks(const std::vector<CellBlock>& blocks, ReadScratch* scratch);
+  void TakeSpecials(const CellBlock& block, const uint64_t* cells,
+                    ReadScratch* scratch) const;
+  bool TakeRecentValues(MetricFileReader* reader, ReadScratch* scratch) const;
+  bool IsPossible(const ReadScratch& scratch) const;
+  void Keep(const ReadScratch& scratch);
+  void AddSpecialsTo(CellSums* sums, const WriterRank& rank) const;
+
+  MergedView* const view_;
+  const WriterIdentity* const writer_;
+  const Options options_;
+  std::vector<Family> families_;  // by the scanner's family number
+  // While records come in: made at a family's first series, gone in FinishScan.
+  absl::flat_hash_map<uint32_t, std::unique_ptr<SeriesKeyBuilder>> builders_;
+
+  // Last good counts. A chunk has as many here as series own, not 512.
+  std::vector<uint64_t> cells_;
+  // Where they go: either targets_ (one for each) or, if that is shorter,
+  // spans_.
+  std::vector<uint32_t> targets_;
+  std::vector<Span> spans_;
+  std::vector<SpecialCell> specials_;  // sorted by cell
+  std::vector<Hole> holes_;
+  std::vector<Chunk> chunks_;  // and one more, for the ends
+  std::vector<NewCounts> new_counts_;
+  size_t saturated_slot_count_ = 0;  // in the last read
+
+  size_t series_count_ = 0;
+  size_t refused_series_count_ = 0;
+  size_t label_clash_count_ = 0;
+  bool has_live_mode_series_ = false;
+  bool has_recent_gauges_ = false;
+};
+
+}  // namespace tine::collector
+
+#endif  // TINE_COLLECTOR_FILE_SOURCE_H_

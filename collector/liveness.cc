@@ -1,0 +1,145 @@
+#include "collector/liveness.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "common/unique_fd.h"
+
+namespace tine::collector {
+namespace {
+
+enum class LockState { kHeld, kFree, kUnknown };
+
+// Reads a small file of /proc whole; empty when that fails, with errno set.
+std::string ReadSmallFile(const char* path) {
+  const UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) {
+    return {};
+  }
+  char text[1024];
+  const ssize_t size = ::read(fd.get(), text, sizeof(text));
+  return size > 0 ? std::string(text, static_cast<size_t>(size))
+                  : std::string();
+}
+
+uint64_t InodeOf(const char* path) {
+  struct stat info;
+  return ::stat(path, &info) == 0 ? info.st_ino : 0;
+}
+
+// "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx\n" to 16 bytes; zeroes when it is not
+// that.
+std::array<uint8_t, 16> ParseBootId(const std::string& text) {
+  std::array<uint8_t, 16> result{};
+  size_t digit_count = 0;
+  for (const char c : text) {
+    if (c == '-' || c == '\n') {
+      continue;
+    }
+    const char digit[2] = {c, '\0'};
+    char* end = nullptr;
+    const unsigned long value = std::strtoul(digit, &end, 16);
+    if (end != digit + 1 || digit_count >= 32) {
+      return {};
+    }
+    result[digit_count / 2] =
+        static_cast<uint8_t>(result[digit_count / 2] << 4 | value);
+    ++digit_count;
+  }
+  return digit_count == 32 ? result : std::array<uint8_t, 16>{};
+}
+
+// A read lock is asked for, so that only write locks are in its way: anybody
+// who may read the file can hold a read lock on it, but only its owner can open
+// it for writing, which a write lock needs.
+LockState ProbeLock(int fd) {
+  struct flock lock = {};
+  lock.l_type = F_RDLCK;
+  lock.l_whence = SEEK_SET;  // from byte 0 to the end, whatever the length
+  if (::fcntl(fd, F_OFD_GETLK, &lock) != 0) {
+    return LockState::kUnknown;
+  }
+  return lock.l_type == F_UNLCK ? LockState::kFree : LockState::kHeld;
+}
+
+}  // namespace
+
+std::string_view LivenessName(Liveness liveness) {
+  switch (liveness) {
+    case Liveness::kLive:
+      return "live";
+    case Liveness::kDead:
+      return "dead";
+    case Liveness::kForeign:
+      return "foreign";
+    case Liveness::kUnproven:
+      return "unproven";
+  }
+  return "";
+}
+
+HostIdentity HostIdentity::OfThisProcess() {
+  HostIdentity host;
+  host.boot_id = ParseBootId(ReadSmallFile("/proc/sys/kernel/random/boot_id"));
+  host.pid_namespace = InodeOf("/proc/self/ns/pid");
+  host.time_namespace = InodeOf("/proc/self/ns/time");
+  return host;
+}
+
+Liveness LivenessProbe::Probe(int fd, const WriterIdentity& writer,
+                              FileSystemKind directory_kind) const {
+  const LockState lock = ProbeLock(fd);
+  if (lock == LockState::kHeld) {
+    return Liveness::kLive;
+  }
+  if (writer.boot_id != host_.boot_id) {
+    return directory_kind == FileSystemKind::kDisk ? Liveness::kDead
+                                                   : Liveness::kForeign;
+  }
+  if (lock == LockState::kFree &&
+      writer.life_lock == format::LifeLock::kHolds) {
+    return Liveness::kDead;
+  }
+  return IsGoneFromProc(writer) ? Liveness::kDead : Liveness::kUnproven;
+}
+
+bool LivenessProbe::IsGoneFromProc(const WriterIdentity& writer) const {
+  if (!IsPidOfThisNamespace(writer) || writer.pid == 0 ||
+      writer.pid > static_cast<uint32_t>(INT_MAX)) {
+    return false;
+  }
+  char path[32];
+  std::snprintf(path, sizeof(path), "/proc/%u/stat", writer.pid);
+  const std::string stat = ReadSmallFile(path);
+  if (stat.empty()) {
+    // /proc may hide other users' processes; the kernel does not hide them from
+    // kill().
+    return ::kill(static_cast<pid_t>(writer.pid), 0) != 0 && errno == ESRCH;
+  }
+  // Start times are shifted by a time namespace, so only those of one namespace
+  // compare.
+  if (writer.time_namespace != host_.time_namespace) {
+    return false;
+  }
+  // The command name, field 2, may hold spaces and brackets: count from its
+  // last bracket. Field 22 is the start time.
+  size_t at = stat.rfind(')');
+  for (int field = 2; field < 22 && at != std::string::npos; ++field) {
+    at = stat.find(' ', at + 1);
+  }
+  if (at == std::string::npos) {
+    return false;
+  }
+  return std::strtoull(stat.c_str() + at + 1, nullptr, 10) !=
+         writer.process_start_ticks;
+}
+
+}  // namespace tine::collector

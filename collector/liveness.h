@@ -1,0 +1,63 @@
+// Is a metric file's writer alive? The truth is its life lock: an OFD write
+// lock that lives exactly as long as the process image. Pids and start times
+// are reused within seconds and mean nothing across namespaces.
+
+#ifndef TINE_COLLECTOR_LIVENESS_H_
+#define TINE_COLLECTOR_LIVENESS_H_
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "collector/writer_identity.h"
+#include "common/metrics_directory.h"
+
+namespace tine::collector {
+
+enum class Liveness {
+  kLive,     // its lock is held
+  kDead,     // proved: its numbers are final
+  kForeign,  // another kernel's, whose locks cannot be seen here: served, never
+             // folded
+  kUnproven,  // its lock does not work and nothing else proves its death:
+              // served
+};
+std::string_view LivenessName(Liveness liveness);
+
+// Where the collector itself stands. Tests make their own.
+struct HostIdentity {
+  std::array<uint8_t, 16> boot_id{};
+  uint64_t pid_namespace = 0;
+  uint64_t time_namespace = 0;
+
+  // From /proc; a field that cannot be read stays zero and then equals no
+  // writer's.
+  static HostIdentity OfThisProcess();
+};
+
+class LivenessProbe {
+ public:
+  explicit LivenessProbe(const HostIdentity& host) : host_(host) {}
+
+  // `fd` is open on the metric file, O_RDONLY. `directory_kind`: a file of
+  // another boot on a disk was left behind by that boot; on anything else
+  // another kernel may be at work. About 1 us.
+  Liveness Probe(int fd, const WriterIdentity& writer,
+                 FileSystemKind directory_kind) const;
+
+  // Do the writer's pid and the collector's mean the same? Then it may be shown
+  // as it is.
+  bool IsPidOfThisNamespace(const WriterIdentity& writer) const {
+    return host_.pid_namespace != 0 &&
+           host_.pid_namespace == writer.pid_namespace;
+  }
+
+ private:
+  bool IsGoneFromProc(const WriterIdentity& writer) const;
+
+  HostIdentity host_;
+};
+
+}  // namespace tine::collector
+
+#endif  // TINE_COLLECTOR_LIVENESS_H_

@@ -1,0 +1,181 @@
+#include "collector/merged_view.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tine::collector {
+namespace {
+
+using format::MetricType;
+
+// The names that a histogram's or a summary's samples get.
+struct SampleSuffix {
+  std::string_view text;
+  bool is_of_summary;
+};
+constexpr SampleSuffix kSampleSuffixes[] = {
+    {"_bucket", false}, {"_count", true}, {"_sum", true}};
+
+bool EndsWith(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() &&
+         text.substr(text.size() - end.size()) == end;
+}
+
+}  // namespace
+
+FamilyGroup* MergedView::FindOrAddGroup(std::string_view name,
+                                        uint32_t* index) {
+  std::string key(name);
+  const auto it = group_indexes_.find(key);
+  if (it != group_indexes_.end()) {
+    *index = it->second;
+    return groups_[*index].get();
+  }
+  if (groups_.size() >= limits_.max_families) {
+    return nullptr;
+  }
+  *index = static_cast<uint32_t>(groups_.size());
+  groups_.push_back(std::make_unique<FamilyGroup>(key));
+  group_indexes_.emplace(std::move(key), *index);
+  return groups_.back().get();
+}
+
+std::optional<FamilyHandle> MergedView::Declare(const FamilyView& family) {
+  FamilyHandle handle = {};
+  FamilyGroup* group = FindOrAddGroup(family.name, &handle.group);
+  if (group == nullptr) {
+    ++refused_family_count_;
+    return std::nullopt;
+  }
+  const bool had_conflict = group->has_conflict();
+  const std::optional<uint32_t> declaration = group->Declare(family);
+  conflict_count_ += group->has_conflict() && !had_conflict ? 1 : 0;
+  const std::optional<uint32_t> names =
+      group->KeepLabelNames(family.label_names);
+  std::optional<uint32_t> part;
+  if (declaration.has_value()) {
+    part = group->variant(group->declarations()[*declaration].variant)
+               ->FindOrAddPart(family.value_kind, family.bounds,
+                               family.bound_count);
+  }
+  if (!names.has_value() || !part.has_value()) {
+    ++refused_family_count_;
+    return std::nullopt;
+  }
+  handle.declaration = *declaration;
+  handle.part = *part;
+  handle.label_names = *names;
+  return handle;
+}
+
+std::optional<SeriesTargets> MergedView::FindOrAddSeries(
+    const FamilyHandle& family, LabelSet labels) {
+  FamilyGroup& group = *groups_[family.group];
+  FamilyVariant* variant =
+      group.variant(group.declarations()[family.declaration].variant);
+  const size_t count_before = variant->series_count();
+  const std::optional<SeriesTargets> targets =
+      variant->FindOrAddSeries(family.part, std::move(labels),
+                               series_count_ < limits_.max_series, &sums_);
+  series_count_ += variant->series_count() - count_before;
+  // A family is served from its first series on.
+  is_choice_stale_ |= count_before == 0;
+  return targets;
+}
+
+void MergedView::BeginRanking() {
+  for (const auto& group : groups_) {
+    group->BeginRanking();
+  }
+}
+
+void MergedView::Offer(const FamilyHandle& family, const SourceRank& rank) {
+  groups_[family.group]->Offer(family.declaration, rank);
+}
+
+void MergedView::EndRanking() {
+  for (const auto& group : groups_) {
+    if (group->has_conflict()) {
+      is_choice_stale_ |= group->EndRanking();
+    }
+  }
+}
+
+const MergedFamilies& MergedView::Finish() {
+  if (is_choice_stale_) {
+    ChooseShown();
+    is_choice_stale_ = false;
+  }
+  for (FamilyVariant* variant : shown_) {
+    variant->Fill(sums_);
+  }
+  return families_;
+}
+
+void MergedView::ChooseShown() {
+  std::vector<FamilyGroup*> groups;
+  groups.reserve(groups_.size());
+  for (const auto& group : groups_) {
+    if (group->shown()->series_count() != 0) {
+      groups.push_back(group.get());
+    }
+  }
+  std::sort(groups.begin(), groups.end(),
+            [](const FamilyGroup* a, const FamilyGroup* b) {
+              return a->name() < b->name();
+            });
+  shown_.clear();
+  shown_types_.clear();
+  families_.clear();
+  name_clashes_.clear();
+  // A name sorts behind every name that it begins with, so whoever could clash
+  // with it has been decided on.
+  for (FamilyGroup* group : groups) {
+    if (ClashesWithShown(*group)) {
+      name_clashes_.push_back(group->name());
+      continue;
+    }
+    shown_.push_back(group->shown());
+    shown_types_[group->name()] = group->shown()->type();
+    families_.push_back(&group->shown()->family());
+  }
+}
+
+bool MergedView::ClashesWithShown(const FamilyGroup& group) const {
+  for (const SampleSuffix& suffix : kSampleSuffixes) {
+    if (!EndsWith(group.name(), suffix.text)) {
+      continue;
+    }
+    const auto it = shown_types_.find(
+        group.name().substr(0, group.name().size() - suffix.text.size()));
+    if (it != shown_types_.end() &&
+        (it->second == MetricType::kHistogram ||
+         (it->second == MetricType::kSummary && suffix.is_of_summary))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::vector<FamilyConflict> MergedView::Conflicts() const {
+  std::vector<FamilyConflict> conflicts;
+  for (const auto& group : groups_) {
+    if (!group->has_conflict() && !group->shown()->has_different_bounds()) {
+      continue;
+    }
+    for (const std::string_view reason : group->ConflictReasons()) {
+      conflicts.push_back({group->name(), reason});
+    }
+  }
+  for (const std::string& name : name_clashes_) {
+    conflicts.push_back({name, "name_clash"});
+  }
+  std::sort(conflicts.begin(), conflicts.end(),
+            [](const FamilyConflict& a, const FamilyConflict& b) {
+              return a.family != b.family ? a.family < b.family
+                                          : a.reason < b.reason;
+            });
+  return conflicts;
+}
+
+}  // namespace tine::collector

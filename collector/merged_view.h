@@ -1,0 +1,103 @@
+// All sources of numbers become one exposition: same family name and same
+// labels, one series. Knows no files: whatever has families, series and numbers
+// can be a source.
+
+#ifndef TINE_COLLECTOR_MERGED_VIEW_H_
+#define TINE_COLLECTOR_MERGED_VIEW_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "collector/cell_sums.h"
+#include "collector/family_group.h"
+#include "collector/family_variant.h"
+#include "collector/merged_family.h"
+#include "common/record_codec.h"
+
+namespace tine::collector {
+
+// What a source keeps of each of its families.
+struct FamilyHandle {
+  uint32_t group;
+  uint32_t declaration;
+  uint32_t part;
+  uint32_t label_names;
+};
+
+struct FamilyConflict {
+  std::string family;
+  // Among sources: type, mode, help, unit, buckets. With another family's
+  // sample names: name_clash.
+  std::string_view reason;
+};
+
+// A source declares its families and series once and gets indexes that stay
+// right. For each scrape then: BeginSums(); every source adds its numbers to
+// sums(); Finish(). When has_conflicts() and who lives or what is declared has
+// changed, the sources are ranked before Finish(). Not thread-safe.
+class MergedView {
+ public:
+  struct Limits {
+    size_t max_series = 1'000'000;
+    size_t max_families = 100'000;
+  };
+
+  explicit MergedView(const Limits& limits) : limits_(limits) {}
+  MergedView(const MergedView&) = delete;
+  MergedView& operator=(const MergedView&) = delete;
+
+  // Nothing when the view is full.
+  std::optional<FamilyHandle> Declare(const FamilyView& family);
+  StringListView label_names(const FamilyHandle& family) const {
+    return groups_[family.group]->label_names(family.label_names);
+  }
+  std::optional<SeriesTargets> FindOrAddSeries(const FamilyHandle& family,
+                                               LabelSet labels);
+
+  bool has_conflicts() const { return conflict_count_ > 0; }
+  void BeginRanking();
+  void Offer(const FamilyHandle& family, const SourceRank& rank);
+  void EndRanking();
+
+  void BeginSums() { sums_.Reset(); }
+  CellSums& sums() { return sums_; }
+
+  // Valid until the next call of Finish, Declare or FindOrAddSeries.
+  const MergedFamilies& Finish();
+
+  // In force, by family name.
+  std::vector<FamilyConflict> Conflicts() const;
+  size_t series_count() const { return series_count_; }
+  // Families that were not taken in because there were too many, or too many
+  // opinions about one.
+  uint64_t refused_family_count() const { return refused_family_count_; }
+
+ private:
+  FamilyGroup* FindOrAddGroup(std::string_view name, uint32_t* index);
+  void ChooseShown();
+  bool ClashesWithShown(const FamilyGroup& group) const;
+
+  const Limits limits_;
+  CellSums sums_;
+  std::vector<std::unique_ptr<FamilyGroup>> groups_;
+  absl::flat_hash_map<std::string, uint32_t> group_indexes_;  // by name
+  size_t conflict_count_ = 0;  // groups with more than one opinion
+  size_t series_count_ = 0;    // of all variants, shown or not
+  uint64_t refused_family_count_ = 0;
+
+  // Which families are served; made anew when is_choice_stale_.
+  bool is_choice_stale_ = true;
+  std::vector<FamilyVariant*> shown_;  // sorted by name
+  std::vector<std::string> name_clashes_;
+  absl::flat_hash_map<std::string, format::MetricType> shown_types_;
+  MergedFamilies families_;
+};
+
+}  // namespace tine::collector
+
+#endif  // TINE_COLLECTOR_MERGED_VIEW_H_

@@ -1,0 +1,126 @@
+// One metric file as the collector knows it: who wrote it, in what state it is,
+// what it adds.
+
+#ifndef TINE_COLLECTOR_METRIC_FILE_H_
+#define TINE_COLLECTOR_METRIC_FILE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "collector/file_opener.h"
+#include "collector/file_source.h"
+#include "collector/liveness.h"
+#include "collector/merged_view.h"
+#include "collector/metric_file_reader.h"
+#include "common/metrics_directory.h"
+
+namespace tine::collector {
+
+// What a file counts as. One state each, the first that applies: quarantined,
+// vanished, damaged, then its writer's.
+enum class FileState {
+  kLive,
+  kDead,
+  kForeign,
+  kUnproven,
+  kDamaged,   // its sound part and its last good numbers are in the sum
+  kVanished,  // unlinked by a stranger; its last good numbers stay in the sum
+  kQuarantined,  // nothing of it is used
+};
+inline constexpr size_t kFileStateCount = 7;
+std::string_view FileStateName(FileState state);
+
+// What all files of a directory share. Lives longer than they.
+struct MetricFileContext {
+  MergedView* view;
+  const LivenessProbe* probe;
+  ReadCounters read_counters;
+  ReadScratch scratch;
+  FileSystemKind directory_kind = FileSystemKind::kUnknown;
+  uint64_t max_file_bytes = 64 << 20;  // the most that a writer reserves
+  size_t max_series_per_file = 100'000;
+};
+
+// Begins with an open file; ends, once the writer is dead, with its final
+// numbers and no descriptor. Not thread-safe.
+class MetricFile {
+ public:
+  // Judges the header. `name_uuid` is the one in the file's name. Begin() comes
+  // next, unless it is quarantined.
+  MetricFile(std::string name, const FileUuid& name_uuid, OpenedFile opened,
+             MetricFileContext* context);
+  // A file that could not even be opened.
+  MetricFile(std::string name, const FileFacts& facts,
+             std::string_view quarantine_reason);
+
+  MetricFile(const MetricFile&) = delete;
+  MetricFile& operator=(const MetricFile&) = delete;
+
+  // Reads the records for the first time; only now the view learns of the file.
+  void Begin();
+
+  // Asks for the life lock, and remembers a death for good. True when it has
+  // just become known.
+  bool Probe();
+
+  // Brings the last good numbers up to date. After a death this is the final
+  // read. True when there were new records.
+  bool Read();
+
+  // Adds the last good numbers; returns how many sums have come to the top.
+  size_t AddTo(CellSums* sums) const { return source_->AddTo(sums, rank_); }
+  void OfferDeclarations() const {
+    source_->OfferDeclarations({rank_.is_live, facts_.birth_ns, writer_->uuid});
+  }
+
+  // From now on nothing of it is used. Closes it.
+  void Quarantine(std::string_view reason);
+
+  void set_name(std::string name) { name_ = std::move(name); }
+  void set_vanished(bool is_vanished) { is_vanished_ = is_vanished; }
+
+  const std::string& name() const { return name_; }
+  const FileFacts& facts() const { return facts_; }
+  // Only of a file that is not quarantined:
+  const WriterIdentity& writer() const { return *writer_; }
+  const FileSource& source() const { return *source_; }
+  const WriterCounts& counts() const { return counts_; }
+  Liveness liveness() const { return liveness_; }
+
+  FileState state() const;
+  bool is_quarantined() const { return !quarantine_reason_.empty(); }
+  bool is_vanished() const { return is_vanished_; }
+  // Dead and read to the end: nothing will ever change.
+  bool is_final() const { return is_final_; }
+  // Why it is quarantined or damaged; empty when it is neither.
+  std::string_view problem() const {
+    return is_quarantined() ? quarantine_reason_ : damage_.reason;
+  }
+  uint64_t problem_offset() const { return damage_.offset; }
+
+ private:
+  bool ReadNewRecords();
+  // Ends the reading for good.
+  void Finish();
+
+  std::string name_;
+  FileFacts facts_;
+  MetricFileContext* const context_ = nullptr;
+  // On the heap: others point to it.
+  std::unique_ptr<WriterIdentity> writer_;
+  std::unique_ptr<MetricFileReader> reader_;  // holds the descriptor
+  std::unique_ptr<FileSource> source_;
+  WriterRank rank_;
+  WriterCounts counts_;
+  Liveness liveness_ = Liveness::kUnproven;
+  FileDamage damage_;
+  std::string_view quarantine_reason_;
+  bool is_vanished_ = false;
+  bool is_final_ = false;
+};
+
+}  // namespace tine::collector
+
+#endif  // TINE_COLLECTOR_METRIC_FILE_H_

@@ -1,0 +1,70 @@
+"""The project's programs, as tests in Python start them."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+TIMEOUT_S = 30
+
+
+def path(label_path):
+    """'tools/tine-emit' -> the built program, which must be in `data`."""
+    return os.path.abspath(label_path)
+
+
+def metrics_directory(case):
+    """A new directory in shared memory, removed at the end of the test case."""
+    directory = tempfile.mkdtemp(prefix='test-tine-', dir='/dev/shm')
+    case.addCleanup(shutil.rmtree, directory, ignore_errors=True)
+    return directory
+
+
+def run(*command, **options):
+    """Runs to the end; .stdout and .stderr are text."""
+    options.setdefault('timeout', TIMEOUT_S)
+    return subprocess.run(command, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False,
+                          **options)
+
+
+def start(case, *command, **options):
+    """Starts a program that the end of the test case kills, if need be."""
+    process = subprocess.Popen(command, text=True, **options)
+
+    def end():
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+    case.addCleanup(end)
+    return process
+
+
+def wait_until(condition, what, timeout_s=TIMEOUT_S):
+    """Returns the condition's first true value."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError('still waiting after %d s: %s' % (timeout_s, what))
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+def get(url, timeout=TIMEOUT_S):
+    """The body of a 200 answer as text; OSError otherwise."""
+    with urllib.request.urlopen(url, timeout=timeout) as answer:
+        return answer.read().decode()

@@ -1,0 +1,33 @@
+// tine-bench: the figures that the documentation quotes, as tables. Each table is one run on one machine, with what it
+// is compared to measured in the same run, and gives ratios.
+
+#include <cstdio>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "tools/bench/write_benchmark.h"
+#include "version.h"
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Benchmarks of Tine, as tables of ratios.\n"
+      "Build it optimised: bazel run -c opt //tools:tine-bench -- write");
+  app.set_version_flag("--version",
+                       std::string("tine-bench, version ") + tine::kVersion);
+  app.require_subcommand(1);
+  int repetition_count = 9;
+  CLI::App* write = app.add_subcommand(
+      "write",
+      "What counting costs, against a fetch_add on the heap and prometheus-cpp");
+  write
+      ->add_option("--repetitions", repetition_count,
+                   "Runs of each row, interleaved; the fastest is shown")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return tine::bench::RunWriteBenchmarks(repetition_count);
+}

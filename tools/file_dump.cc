@@ -1,0 +1,225 @@
+#include "tools/file_dump.h"
+
+#include <cstdio>
+#include <optional>
+
+#include "common/metric_file_name.h"
+#include "common/metric_names.h"
+#include "tools/printable.h"
+#include "tools/series_text.h"
+
+namespace tine::tools {
+namespace {
+
+using format::RecordKind;
+using format::ValueKind;
+
+std::string Offset(uint64_t offset) {
+  char text[24];
+  std::snprintf(text, sizeof(text), "%08llx",
+                static_cast<unsigned long long>(offset));
+  return text;
+}
+
+std::string Hex32(uint32_t number) {
+  char text[16];
+  std::snprintf(text, sizeof(text), "0x%x", number);
+  return text;
+}
+
+std::string UuidText(const uint8_t* bytes) {
+  FileUuid uuid;
+  std::memcpy(uuid.bytes, bytes, sizeof(uuid.bytes));
+  char text[kUuidTextBytes];
+  FormatUuid(uuid, text);
+  return std::string(text, sizeof(text));
+}
+
+const char* LifeLockText(format::LifeLock life_lock) {
+  switch (life_lock) {
+    case format::LifeLock::kHolds:
+      return "holds on this file system";
+    case format::LifeLock::kDoesNotHold:
+      return "does not hold on this file system";
+    case format::LifeLock::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
+const char* StateText(uint32_t state) {
+  switch (static_cast<format::FileState>(state)) {
+    case format::FileState::kLive:
+      return "no clean exit yet";
+    case format::FileState::kCleanExit:
+      return "clean exit";
+    case format::FileState::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
+std::string Quoted(std::string_view text) {
+  return '"' + Printable(text) + '"';
+}
+
+void DumpHeader(const MetricFileReader& file, std::ostream& out) {
+  const FileHeaderView& view = file.header();
+  const format::FileHeader& header = *view.header;
+  const DynamicEntry& dynamic = file.dynamic();
+  const char* indent = "          ";
+  out << Offset(0) << "  HEADER " << header.header_bytes << " bytes, version "
+      << header.version_major << '.' << header.version_minor
+      << ", flags: compatible " << Hex32(header.compatible_flags)
+      << ", incompatible " << Hex32(header.incompatible_flags) << '\n'
+      << indent << "uuid " << UuidText(header.uuid) << '\n'
+      << indent << "boot id " << UuidText(header.boot_id) << '\n'
+      << indent << "pid " << header.pid << " in pid namespace "
+      << header.pid_namespace << ", started at tick "
+      << header.process_start_ticks << ", uid " << header.uid << '\n'
+      << indent << "created " << TimeText(header.created_wall_ns)
+      << ", boot clock " << header.created_boot_ns << " ns in time namespace "
+      << header.time_namespace << '\n'
+      << indent << "executable " << Quoted(view.executable) << ", worker id "
+      << Quoted(view.worker_id) << '\n'
+      << indent << "process labels {" << ProcessLabelsText(view) << "}\n"
+      << indent << "life lock " << LifeLockText(header.life_lock)
+      << "; the writer is " << LifeName(file.ProbeLife()) << ", "
+      << StateText(dynamic.state) << '\n'
+      << indent << "used " << dynamic.used << " of " << header.reserve_bytes
+      << " bytes, file size " << file.file_bytes() << '\n'
+      << indent << "dropped: series " << dynamic.dropped_series
+      << ", observations " << dynamic.dropped_observations
+      << "; children without a file " << dynamic.children_without_file << '\n';
+}
+
+const char* ValueKindName(ValueKind kind) {
+  switch (kind) {
+    case ValueKind::kU64:
+      return "u64";
+    case ValueKind::kF64:
+      return "f64";
+    case ValueKind::kI64:
+      return "i64";
+    case ValueKind::kNone:
+      break;
+  }
+  return "none";
+}
+
+void DumpFamily(const FamilyEntry& family, std::ostream& out) {
+  out << (family.type == format::MetricType::kUpDownCounter
+              ? "up-down counter"
+              : ExposedTypeName(family.type))
+      << ' ' << ValueKindName(family.value_kind);
+  if (family.gauge_mode != format::GaugeMode::kNone) {
+    out << ' ' << GaugeModeName(family.gauge_mode);
+  }
+  out << ' ' << family.name;
+  for (size_t i = 0; i < family.label_names.size(); ++i) {
+    out << (i == 0 ? '{' : ',') << family.label_names[i];
+  }
+  out << (family.label_names.empty() ? "" : "}");
+  if (family.type == format::MetricType::kHistogram) {
+    out << ", buckets";
+    for (const double bound : family.bounds) {
+      out << ' ' << NumberText(bound);
+    }
+    out << " +Inf";
+  }
+  if (!family.unit.empty()) {
+    out << ", unit " << Quoted(family.unit);
+  }
+  out << ", help " << Quoted(family.help);
+}
+
+void DumpRecord(const MetricFileReader& file, const RecordEntry& record,
+                std::ostream& out) {
+  out << Offset(record.offset) << "  ";
+  switch (static_cast<RecordKind>(record.kind)) {
+    case RecordKind::kFamily:
+      out << "FAMILY " << record.record_bytes << " bytes: ";
+      DumpFamily(file.families()[record.index], out);
+      break;
+    case RecordKind::kSeries: {
+      const SeriesEntry& series = file.series()[record.index];
+      out << "SERIES " << record.record_bytes << " bytes: "
+          << SeriesName(file.families()[series.family_number], series)
+          << ", cells " << series.first_cell << " to "
+          << series.first_cell + series.cell_count - 1 << ", created "
+          << TimeText(series.created_wall_ns);
+      break;
+    }
+    case RecordKind::kCells: {
+      const BlockEntry& block = file.blocks()[record.index];
+      out << "CELLS " << record.record_bytes << " bytes: slot " << block.slot
+          << ", chunk " << block.chunk;
+      break;
+    }
+    default:
+      out << "unknown kind " << record.kind << ", " << record.record_bytes
+          << " bytes, skipped";
+  }
+  out << '\n';
+}
+
+}  // namespace
+
+std::string DamageText(const Damage& damage) {
+  return std::string(DamageReasonName(damage.reason)) + " at offset " +
+         std::to_string(damage.offset);
+}
+
+std::string ProcessLabelsText(const FileHeaderView& header) {
+  std::string text;
+  bool is_name = true;
+  for (const std::string_view part : header.process_labels) {
+    if (is_name) {
+      text += text.empty() ? "" : ",";
+      text += std::string(part) + '=';
+    } else {
+      text += Quoted(part);
+    }
+    is_name = !is_name;
+  }
+  return text;
+}
+
+void DumpFile(const MetricFileReader& file, std::ostream& out) {
+  if (file.has_header()) {
+    DumpHeader(file, out);
+  }
+  for (const RecordEntry& record : file.records()) {
+    DumpRecord(file, record, out);
+  }
+  if (!file.series().empty()) {
+    out << "values\n";
+  }
+  for (const SeriesEntry& series : file.series()) {
+    const FamilyEntry& family = file.families()[series.family_number];
+    out << "  " << SeriesName(family, series) << ' '
+        << SeriesValue(family, file.ReadCells(series)) << '\n';
+  }
+  if (file.damage().reason != DamageReason::kNone) {
+    out << "damage: " << DamageText(file.damage())
+        << "; nothing from there on is shown\n";
+  }
+}
+
+bool VerifyFile(const MetricFileReader& file, const std::string& name,
+                std::string* verdict) {
+  if (file.damage().reason != DamageReason::kNone) {
+    *verdict = "damage: " + DamageText(file.damage());
+    return false;
+  }
+  const std::optional<MetricFileName> parts = ParseMetricFileName(name);
+  if (parts && parts->uuid != file.header().uuid()) {
+    *verdict = "damage: the uuid in the name is not the header's at offset " +
+               std::to_string(offsetof(format::FileHeader, uuid));
+    return false;
+  }
+  *verdict = "sound";
+  return true;
+}
+
+}  // namespace tine::tools

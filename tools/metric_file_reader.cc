@@ -1,0 +1,256 @@
+#include "tools/metric_file_reader.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+#include "common/metric_file_name.h"
+#include "common/metrics_directory.h"
+
+namespace tine::tools {
+namespace {
+
+using format::kCellsPerBlock;
+using format::RecordKind;
+
+constexpr size_t kPieceBytes = 256 << 10;
+// More than any writer may use (TINE_MAX_BYTES ends there). `used` of a file
+// that claims more is not believed.
+constexpr uint64_t kMaxUsedBytes = uint64_t{1} << 30;
+
+std::vector<std::string> ToVector(const StringListView& list) {
+  std::vector<std::string> strings;
+  for (const std::string_view text : list) {
+    strings.emplace_back(text);
+  }
+  return strings;
+}
+
+std::optional<FileUuid> ThisBootId() {
+  const UniqueFd fd(
+      ::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
+  char text[36];
+  if (!fd.valid() || ::read(fd.get(), text, sizeof(text)) != sizeof(text)) {
+    return std::nullopt;
+  }
+  std::string digits(text, sizeof(text));
+  digits.erase(std::remove(digits.begin(), digits.end(), '-'), digits.end());
+  return ParseUuid(digits);
+}
+
+bool IsOnDisk(int fd) {
+  struct statfs info;
+  return ::fstatfs(fd, &info) == 0 &&
+         FileSystemKindOf(static_cast<uint64_t>(info.f_type)) ==
+             FileSystemKind::kDisk;
+}
+
+}  // namespace
+
+const char* LifeName(Life life) {
+  switch (life) {
+    case Life::kLive:
+      return "live";
+    case Life::kDead:
+      return "dead";
+    case Life::kForeign:
+      return "foreign";
+    case Life::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
+bool MetricFileReader::Open(int directory_fd, const std::string& name,
+                            std::string* error) {
+  return OpenRegular(directory_fd, name, error) && ReadHeader(error) &&
+         (!has_header() || ReadRecords(error));
+}
+
+bool MetricFileReader::OpenRegular(int directory_fd, const std::string& name,
+                                   std::string* error) {
+  // O_NONBLOCK: a pipe under this name must not stop us.
+  fd_.Reset(::openat(directory_fd, name.c_str(),
+                     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat info;
+  if (!fd_.valid() || ::fstat(fd_.get(), &info) != 0) {
+    *error = errno == ELOOP ? "a symbolic link, which is not followed"
+                            : std::strerror(errno);
+    return false;
+  }
+  if (!S_ISREG(info.st_mode)) {
+    *error = "not a regular file";
+    return false;
+  }
+  file_bytes_ = static_cast<uint64_t>(info.st_size);
+  return true;
+}
+
+bool MetricFileReader::ReadAt(uint64_t offset, size_t size_bytes, uint8_t* out,
+                              size_t* read_bytes) const {
+  *read_bytes = 0;
+  while (*read_bytes < size_bytes) {
+    const ssize_t count =
+        ::pread(fd_.get(), out + *read_bytes, size_bytes - *read_bytes,
+                static_cast<off_t>(offset + *read_bytes));
+    if (count < 0 && errno == EINTR) {
+      continue;
+    }
+    if (count < 0) {
+      return false;
+    }
+    if (count == 0) {
+      break;
+    }
+    *read_bytes += static_cast<size_t>(count);
+  }
+  return true;
+}
+
+bool MetricFileReader::ReadHeader(std::string* error) {
+  uint64_t used = 0;
+  size_t read_bytes;
+  header_bytes_ = std::make_unique<uint64_t[]>(format::kHeaderBytes / 8);
+  auto* bytes = reinterpret_cast<uint8_t*>(header_bytes_.get());
+  const bool is_used_read =
+      ReadAt(format::kHeaderDynamicOffset, sizeof(used),
+             reinterpret_cast<uint8_t*>(&used), &read_bytes);
+  // Pairs with the writer's release store of `used`: what it covers is read by
+  // the preads below.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  if (!is_used_read || !ReadAt(0, format::kHeaderBytes, bytes, &read_bytes)) {
+    *error = std::strerror(errno);
+    return false;
+  }
+  damage_.reason = DecodeFileHeaderUntrusted(bytes, read_bytes, &header_);
+  if (damage_.reason != DamageReason::kNone) {
+    header_ = FileHeaderView();
+    return true;
+  }
+  const auto* dynamic = reinterpret_cast<const format::FileHeaderDynamic*>(
+      bytes + format::kHeaderDynamicOffset);
+  dynamic_ = {used, dynamic->state.load(), dynamic->dropped_series.load(),
+              dynamic->dropped_observations.load(),
+              dynamic->children_without_file.load()};
+  return true;
+}
+
+bool MetricFileReader::ReadRecords(std::string* error) {
+  RecordScanner scanner;
+  scanner.SetUsedUntrusted(dynamic_.used, std::min(file_bytes_, kMaxUsedBytes));
+  std::vector<uint64_t> buffer(kPieceBytes / 8);
+  while (scanner.WantsBytes()) {
+    const size_t wanted = std::max(kPieceBytes, scanner.wanted_bytes());
+    buffer.resize(std::max(buffer.size(), (wanted + 7) / 8));
+    auto* bytes = reinterpret_cast<uint8_t*>(buffer.data());
+    const uint64_t left = scanner.used() - scanner.next_offset();
+    size_t read_bytes;
+    if (!ReadAt(scanner.next_offset(), std::min<uint64_t>(wanted, left), bytes,
+                &read_bytes)) {
+      *error = std::strerror(errno);
+      return false;
+    }
+    if (read_bytes < std::min<uint64_t>(scanner.wanted_bytes(), left)) {
+      // It has shrunk since fstat().
+      damage_ = {DamageReason::kUsedOutOfRange, format::kHeaderDynamicOffset};
+      return true;
+    }
+    scanner.Scan(bytes, read_bytes, this);
+  }
+  for (size_t i = 0; i < records_.size(); ++i) {
+    const uint64_t end = i + 1 < records_.size() ? records_[i + 1].offset
+                                                 : scanner.next_offset();
+    records_[i].record_bytes = static_cast<uint32_t>(end - records_[i].offset);
+  }
+  damage_ = scanner.damage();
+  return true;
+}
+
+void MetricFileReader::AddRecord(uint64_t offset, uint16_t kind, size_t index) {
+  records_.push_back({offset, 0, kind, index});
+}
+
+void MetricFileReader::OnFamily(uint64_t offset, const FamilyView& family) {
+  AddRecord(offset, static_cast<uint16_t>(RecordKind::kFamily),
+            families_.size());
+  families_.push_back(
+      {family.type, family.value_kind, family.gauge_mode,
+       std::string(family.name), std::string(family.unit),
+       std::string(family.help), ToVector(family.label_names),
+       std::vector<double>(family.bounds, family.bounds + family.bound_count)});
+}
+
+void MetricFileReader::OnSeries(uint64_t offset, const SeriesView& series,
+                                uint32_t family_number) {
+  AddRecord(offset, static_cast<uint16_t>(RecordKind::kSeries), series_.size());
+  series_.push_back({family_number, series.first_cell, series.cell_count,
+                     series.created_wall_ns, ToVector(series.label_values)});
+}
+
+void MetricFileReader::OnCells(uint64_t offset, const CellsView& cells) {
+  AddRecord(offset, static_cast<uint16_t>(RecordKind::kCells), blocks_.size());
+  blocks_.push_back({offset, cells.slot, cells.chunk});
+}
+
+void MetricFileReader::OnUnknown(uint64_t offset, uint16_t kind,
+                                 uint32_t /*record_bytes*/) {
+  AddRecord(offset, kind, 0);
+}
+
+Life MetricFileReader::ProbeLife() const {
+  // F_RDLCK sees write locks only: a stranger's read lock is no life.
+  struct flock lock {};
+  lock.l_type = F_RDLCK;
+  lock.l_whence = SEEK_SET;
+  const bool is_probed = ::fcntl(fd_.get(), F_OFD_GETLK, &lock) == 0;
+  if (is_probed && lock.l_type == F_WRLCK) {
+    return Life::kLive;
+  }
+  const format::FileHeader& header = *header_.header;
+  FileUuid boot_id;
+  std::memcpy(boot_id.bytes, header.boot_id, sizeof(boot_id.bytes));
+  const std::optional<FileUuid> this_boot_id = ThisBootId();
+  if (!this_boot_id) {
+    return Life::kUnknown;
+  }
+  if (boot_id != *this_boot_id) {
+    return IsOnDisk(fd_.get()) ? Life::kDead : Life::kForeign;
+  }
+  return is_probed && header.life_lock == format::LifeLock::kHolds
+             ? Life::kDead
+             : Life::kUnknown;
+}
+
+std::vector<std::vector<uint64_t>> MetricFileReader::ReadCells(
+    const SeriesEntry& series) const {
+  const uint32_t chunk = series.first_cell / kCellsPerBlock;
+  const uint32_t first = series.first_cell % kCellsPerBlock;
+  std::vector<std::vector<uint64_t>> rows;
+  for (const BlockEntry& block : blocks_) {
+    if (block.chunk != chunk) {
+      continue;
+    }
+    std::vector<uint64_t> row(series.cell_count);
+    // From the last cell to the first, each in a pread of its own: a mostrecent
+    // gauge's time is read before its value.
+    for (uint32_t i = series.cell_count; i-- > 0;) {
+      size_t read_bytes;
+      const uint64_t offset = block.record_offset +
+                              offsetof(format::CellsRecord, cells) +
+                              8 * (uint64_t{first} + i);
+      ReadAt(offset, 8, reinterpret_cast<uint8_t*>(&row[i]), &read_bytes);
+    }
+    // The scanner has made sure that slot 0's block comes first.
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace tine::tools
