@@ -53,10 +53,6 @@ std::string_view TakeBytes(const uint8_t** at, size_t size_bytes) {
   return text;
 }
 
-bool IsParsedWhole(RecordKind kind) {
-  return kind == RecordKind::kFamily || kind == RecordKind::kSeries;
-}
-
 bool AreTypeAndKindPossible(const FamilyRecord& record) {
   const bool has_mode = record.gauge_mode != GaugeMode::kNone;
   switch (record.type) {
@@ -352,7 +348,7 @@ DamageReason DecodeRecordHeaderUntrusted(const uint8_t* bytes,
       header.record_bytes > available_bytes ||
       (header.kind == RecordKind::kCells &&
        header.record_bytes != format::kCellsRecordBytes) ||
-      (IsParsedWhole(header.kind) &&
+      (!format::IsMutableKind(header.kind) &&
        header.record_bytes > format::kMaxParsedRecordBytes)) {
     return DamageReason::kRecordLength;
   }
@@ -361,11 +357,21 @@ DamageReason DecodeRecordHeaderUntrusted(const uint8_t* bytes,
   return DamageReason::kNone;
 }
 
+DamageReason CheckRecordUntrusted(const uint8_t* bytes) noexcept {
+  const auto header = CopyOf<RecordHeader>(bytes);
+  const size_t covered_bytes = format::IsMutableKind(header.kind)
+                                   ? size_t{format::kRecordAlignment}
+                                   : size_t{header.record_bytes};
+  return RecordChecksum(bytes, covered_bytes) == header.checksum
+             ? DamageReason::kNone
+             : DamageReason::kRecordChecksum;
+}
+
 DamageReason DecodeFamilyUntrusted(const uint8_t* bytes,
                                    FamilyView* family) noexcept {
   const auto record = CopyOf<FamilyRecord>(bytes);
   const size_t record_bytes = record.header.record_bytes;
-  if (RecordChecksum(bytes, record_bytes) != record.header.checksum) {
+  if (CheckRecordUntrusted(bytes) != DamageReason::kNone) {
     return DamageReason::kRecordChecksum;
   }
   const uint64_t content_bytes =
@@ -410,7 +416,7 @@ DamageReason DecodeSeriesUntrusted(const uint8_t* bytes,
                                    SeriesView* series) noexcept {
   const auto record = CopyOf<SeriesRecord>(bytes);
   const size_t record_bytes = record.header.record_bytes;
-  if (RecordChecksum(bytes, record_bytes) != record.header.checksum) {
+  if (CheckRecordUntrusted(bytes) != DamageReason::kNone) {
     return DamageReason::kRecordChecksum;
   }
   const uint8_t* at = bytes + sizeof(SeriesRecord);
@@ -447,9 +453,7 @@ DamageReason DecodeSeriesUntrusted(const uint8_t* bytes,
 
 DamageReason DecodeCellsUntrusted(const uint8_t* bytes,
                                   CellsView* cells) noexcept {
-  uint32_t checksum;
-  std::memcpy(&checksum, bytes + offsetof(RecordHeader, checksum), 4);
-  if (RecordChecksum(bytes, format::kRecordAlignment) != checksum) {
+  if (CheckRecordUntrusted(bytes) != DamageReason::kNone) {
     return DamageReason::kRecordChecksum;
   }
   std::memcpy(&cells->slot, bytes + offsetof(CellsRecord, slot), 4);

@@ -154,8 +154,10 @@ DamageReason DecodeRecordHeaderUntrusted(const uint8_t* bytes,
                                          uint32_t* record_bytes,
                                          format::RecordKind* kind) noexcept;
 
-// `bytes` is a private, 8-byte aligned copy of the whole record (of a CELLS record: its first 64 bytes), whose header
-// has passed DecodeRecordHeaderUntrusted. The views point into it.
+// `bytes`, here and below, is a private, 8-byte aligned copy of the whole record (of a mutable kind: its first 64
+// bytes), whose header has passed DecodeRecordHeaderUntrusted. This checks the checksum alone, of any kind; the others
+// do it too. The views point into `bytes`.
+DamageReason CheckRecordUntrusted(const uint8_t* bytes) noexcept;
 DamageReason DecodeFamilyUntrusted(const uint8_t* bytes,
                                    FamilyView* family) noexcept;
 DamageReason DecodeSeriesUntrusted(const uint8_t* bytes,

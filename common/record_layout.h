@@ -36,7 +36,7 @@ inline constexpr uint32_t kHeaderStringsMaxBytes = 3832;  // up to offset 3960
 inline constexpr uint32_t kRecordAlignment = 64;  // one cache line
 inline constexpr uint32_t kCellsPerBlock = 512;   // 4 KiB of cells: one page's worth
 inline constexpr uint32_t kCellsRecordBytes = kRecordAlignment + 8 * kCellsPerBlock;
-// The longest FAMILY or SERIES: twice what 64 label values of 65535 bytes take. A reader needs a whole one in memory.
+// The longest record of a kind that does not change (IsMutableKind): twice what 64 label values of 65535 bytes take. A reader needs a whole one in memory.
 inline constexpr uint32_t kMaxParsedRecordBytes = 8 * 1024 * 1024;
 // A histogram's cells (buckets, +Inf, sum) lie in one block.
 inline constexpr uint32_t kMaxBounds = kCellsPerBlock - 2;
@@ -50,9 +50,17 @@ enum class RecordKind : uint16_t {
   kNone = 0,
   kFamily = 1,
   kSeries = 2,
-  kCells = 3,
-  // 4 is set aside for REMOVED. Readers skip kinds that they do not know.
+  // 3 is set aside for REMOVED. Readers check and skip kinds that they do not know.
+  kCells = 0x8001,
 };
+
+// The kinds whose records change after they are published: the checksum covers their first 64 bytes only. A reader
+// needs no knowledge of a kind to check it, so a flipped bit in `kind` cannot make a record pass for an unknown one.
+inline constexpr uint16_t kMutableKindBit = 0x8000;
+constexpr bool IsMutableKind(RecordKind kind) {
+  return (static_cast<uint16_t>(kind) & kMutableKindBit) != 0;
+}
+static_assert(IsMutableKind(RecordKind::kCells));
 
 enum class MetricType : uint8_t {
   kNone = 0,

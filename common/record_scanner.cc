@@ -34,8 +34,7 @@ void RecordScanner::Scan(const uint8_t* bytes, size_t size_bytes,
     DamageReason reason = DecodeRecordHeaderUntrusted(
         bytes + at, used_ - next_offset_, &record_bytes, &kind);
     if (reason == DamageReason::kNone) {
-      const bool is_body_needed =
-          kind == RecordKind::kFamily || kind == RecordKind::kSeries;
+      const bool is_body_needed = !format::IsMutableKind(kind);
       if (is_body_needed && left_bytes < record_bytes) {
         wanted_bytes_ = record_bytes;
         return;
@@ -48,7 +47,7 @@ void RecordScanner::Scan(const uint8_t* bytes, size_t size_bytes,
     }
     ++record_count_;
     next_offset_ += record_bytes;
-    // The body of a CELLS record, or of an unknown one, may reach beyond `bytes`: the next call begins behind it.
+    // The body of a record of a mutable kind may reach beyond `bytes`: the next call begins behind it.
     at += std::min<size_t>(record_bytes, left_bytes);
   }
 }
@@ -66,8 +65,12 @@ DamageReason RecordScanner::TakeRecord(const uint8_t* record, RecordKind kind,
     case RecordKind::kNone:
       return DamageReason::kRecordFields;
   }
-  visitor->OnUnknown(next_offset_, static_cast<uint16_t>(kind), record_bytes);
-  return DamageReason::kNone;
+  const DamageReason reason = CheckRecordUntrusted(record);
+  if (reason == DamageReason::kNone) {
+    visitor->OnUnknown(next_offset_, static_cast<uint16_t>(kind),
+                       record_bytes);
+  }
+  return reason;
 }
 
 DamageReason RecordScanner::TakeFamily(const uint8_t* record,

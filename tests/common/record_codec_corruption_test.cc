@@ -134,8 +134,8 @@ TEST(RecordCorruptionTest, RecordLengthsThatCannotBe) {
       {4160, 1, DamageReason::kNone},
       {4224, 1, DamageReason::kRecordLength},  // only 4160 are there
       {0xffffffc0, 1, DamageReason::kRecordLength},
-      {64, 3, DamageReason::kRecordLength},
-      {4160, 3, DamageReason::kNone},
+      {64, 0x8001, DamageReason::kRecordLength},
+      {4160, 0x8001, DamageReason::kNone},
       {64, 999, DamageReason::kNone},
       {64, 0, DamageReason::kNone},  // kind 0 is refused by its content
   };
@@ -156,13 +156,13 @@ TEST(RecordCorruptionTest, RecordsThatNobodyCouldHoldAreRefused) {
   std::vector<uint8_t> bytes(64);
   uint32_t record_bytes;
   RecordKind kind;
-  for (const uint16_t number : {1, 2, 999}) {
+  for (const uint16_t number : {1, 2, 999, 0x8999}) {
     testing::PutNumber<uint32_t>(&bytes, 0, (8 << 20) + 64);
     testing::PutNumber(&bytes, 4, number);
     EXPECT_EQ(
         DecodeRecordHeaderUntrusted(bytes.data(), 1u << 30, &record_bytes,
                                     &kind),
-        number == 999 ? DamageReason::kNone : DamageReason::kRecordLength);
+        number == 0x8999 ? DamageReason::kNone : DamageReason::kRecordLength);
   }
 }
 

@@ -107,7 +107,7 @@ TEST(RecordLayoutTest, RecordsAreAsInFormat) {
 TEST(RecordLayoutTest, NumbersAreAsInFormat) {
   EXPECT_EQ(static_cast<int>(RecordKind::kFamily), 1);
   EXPECT_EQ(static_cast<int>(RecordKind::kSeries), 2);
-  EXPECT_EQ(static_cast<int>(RecordKind::kCells), 3);
+  EXPECT_EQ(static_cast<int>(RecordKind::kCells), 0x8001);
   EXPECT_EQ(static_cast<int>(MetricType::kCounter), 1);
   EXPECT_EQ(static_cast<int>(MetricType::kGauge), 2);
   EXPECT_EQ(static_cast<int>(MetricType::kHistogram), 3);

@@ -70,8 +70,7 @@ def read(data):
     while at < len(data):
         size, kind, _, crc = struct.unpack_from('<IHHI', data, at)
         record = data[at:at + 8] + bytes(4) + data[at + 12:at + size]
-        if kind in (1, 2, 3):
-            check(record[:64] if kind == 3 else record, crc)
+        check(record[:64] if kind & 0x8000 else record, crc)
         if kind == 1:
             (kinds, name, unit, help_text, label_count, bound_count
              ) = struct.unpack_from('<3sxHHIHH', record, 12)
@@ -85,7 +84,7 @@ def read(data):
                 '<IQIHH', record, 12)
             values = strings(record, 32, label_count)
             all_series.append((families[family], first, count, values))
-        elif kind == 3:
+        elif kind == 0x8001:
             slot, chunk = struct.unpack_from('<II', record, 12)
             block = struct.unpack_from('<512Q', record, 64)
             blocks.setdefault(chunk, {})[slot] = block

@@ -13,7 +13,7 @@ import sys
 import zlib
 
 MAGIC = b'TINE\r\n\x1a\n'
-FAMILY, SERIES, CELLS = 1, 2, 3
+FAMILY, SERIES, CELLS = 1, 2, 0x8001
 COUNTER, GAUGE, HISTOGRAM, SUMMARY, UP_DOWN_COUNTER = 1, 2, 3, 4, 5
 U64, F64, I64 = 1, 2, 3
 ALL, LIVE_SUM, MOST_RECENT = 1, 4, 9
@@ -196,6 +196,8 @@ def make_newer_minor():
     """What a later 1.x writer may add: this version's readers skip it."""
     unknown = sealed(padded(struct.pack('<IHHI', 192, 0x7001, 0, 0) +
                             b'from the future'.ljust(180, b'!')))
+    mutable = sealed(struct.pack('<IHHI', 256, 0xF001, 0, 0).ljust(64, b'?') +
+                     b'!' * 192, covered=64)
     longer = family('later_total', COUNTER, U64)
     longer = struct.pack('<I', len(longer) + 64) + longer[4:8] + bytes(4)
     longer += family('later_total', COUNTER, U64)[12:] + b'\x01' * 64
@@ -204,6 +206,7 @@ def make_newer_minor():
         sealed(longer),
         unknown,
         series(FIRST_FAMILY, 0, 1),
+        mutable,
         unknown,
     ], minor=9, compatible_flags=0x80000001)
 
