@@ -7,16 +7,12 @@
 
 #include <cstring>
 
+#include "writer/life_lock.h"
 #include "writer/slow_path_lock.h"
 #include "writer/thread_slots.h"
 
 namespace tine::internal {
 namespace {
-
-// Memory for the life lock is mapped and marked MADV_DONTFORK some microseconds later; a child forked between would
-// keep a dead parent's lock. And a child forked in the middle of Start() has to start again. A stopped thread must not
-// stop every fork, so the wait is bounded.
-constexpr uint64_t kLongestForkDelayNs = 100'000'000;
 
 // Covers the parent's data with private memory. Not unmapped: the fork may have come between a hot path's load of a
 // block pointer and its add, in a signal handler's frame say, and that add must land somewhere harmless. The header
@@ -63,6 +59,7 @@ void CloseParentDescriptors() {
     ::munmap(life_lock, static_cast<size_t>(::sysconf(_SC_PAGESIZE)));
   }
   g_image.is_taking_life_lock.store(false, std::memory_order_relaxed);
+  g_image.forks_under_way.store(0, std::memory_order_relaxed);
 }
 
 void BecomeOwnProcess(ProcessState* process) {
@@ -76,22 +73,33 @@ void BecomeOwnProcess(ProcessState* process) {
   process->phase.store(Phase::kReady, std::memory_order_release);
 }
 
+// Memory for the life lock is mapped and marked MADV_DONTFORK some microseconds later; a child forked between would
+// keep a dead parent's lock. And a child forked in the middle of Start() has to start again.
 void BeforeFork() {
   const uint64_t give_up_ns = CoarseNowNs() + kLongestForkDelayNs;
-  while ((g_image.is_taking_life_lock.load(std::memory_order_acquire) ||
+  t_is_forking = true;
+  g_image.forks_under_way.fetch_add(1, std::memory_order_seq_cst);
+  while ((g_image.is_taking_life_lock.load(std::memory_order_seq_cst) ||
           g_image.start_phase.load(std::memory_order_acquire) == 1) &&
          CoarseNowNs() < give_up_ns) {
     ::sched_yield();
   }
 }
 
+void InForkingParent() {
+  g_image.forks_under_way.fetch_sub(1, std::memory_order_release);
+  t_is_forking = false;
+}
+
 void InForkedChild() {
+  t_is_forking = false;
   ProcessState* process = g_image.process.load(std::memory_order_relaxed);
   if (process == nullptr) {
     // Forked in the middle of Start() all the same: nobody here would finish it.
     uint32_t under_way = 1;
     g_image.start_phase.compare_exchange_strong(under_way, 0,
                                                 std::memory_order_relaxed);
+    g_image.forks_under_way.store(0, std::memory_order_relaxed);
     return;
   }
   // Signals stay as they are until here: a handler that counts first does the reset itself, like any raw fork.
@@ -117,7 +125,7 @@ bool InstallForkHandlers() noexcept {
   static bool are_installed = false;  // in a child of a Start(), perhaps
   if (!are_installed) {
     are_installed =
-        ::pthread_atfork(BeforeFork, nullptr, InForkedChild) == 0;
+        ::pthread_atfork(BeforeFork, InForkingParent, InForkedChild) == 0;
   }
   return are_installed;
 }

@@ -13,6 +13,12 @@
 
 namespace tine::internal {
 
+// How long a fork and the taking of a life lock wait for each other at most. A stopped thread must not stop every fork.
+inline constexpr uint64_t kLongestForkDelayNs = 100'000'000;
+
+// Is the calling thread between the handlers before and after its fork()?
+extern __thread bool t_is_forking __attribute__((tls_model("initial-exec")));
+
 // Takes the life lock of file `name` in `directory_fd`, for the rest of this process image. Returns the mapping that
 // holds it; null: errno says why. Async-signal-safe. A concurrent fork() waits for it (fork_guard.h).
 void* TakeLifeLock(int directory_fd, const char* name) noexcept;

@@ -135,6 +135,7 @@ struct ImageState {
   std::atomic<int> open_descriptors[4] = {{-1}, {-1}, {-1}, {-1}};
   std::atomic<void*> unprotected_life_lock{nullptr};
   std::atomic<bool> is_taking_life_lock{false};
+  std::atomic<int> forks_under_way{0};  // between prepare and parent handler
 
   Settings settings = {};
 };

@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "CLI/CLI.hpp"
+#include "absl/status/statusor.h"
+#include "collector/listen_address.h"
+#include "collector/listen_socket.h"
 #include "common/unique_fd.h"
 #include "tools/demo/ledger.h"
-#include "tools/demo/listen_socket.h"
 #include "tools/demo/supervisor.h"
 #include "version.h"
 #include "writer/tine.h"
@@ -22,13 +24,18 @@ constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 constexpr uint32_t kMaxWorkers = 256;
 
+absl::StatusOr<collector::ListenSocket> Listen(const std::string& text) {
+  const auto address = collector::ParseListenAddress(text);
+  if (!address.ok()) {
+    return address.status();
+  }
+  return collector::BindListenSocket(*address);
+}
+
 int Run(const DemoOptions& options) {
-  std::string address;
-  std::string error;
-  UniqueFd listen_fd = ListenOn(options.listen_address, &address, &error);
-  if (!listen_fd.valid()) {
-    std::cerr << "tine-demo: cannot listen on " << options.listen_address
-              << ": " << error << '\n';
+  auto socket = Listen(options.listen_address);
+  if (!socket.ok()) {
+    std::cerr << "tine-demo: " << socket.status().message() << '\n';
     return kFailed;
   }
   Ledger* const ledger = Ledger::Make();
@@ -45,8 +52,10 @@ int Run(const DemoOptions& options) {
     std::cerr << "tine-demo: serving without metrics: " << status.message()
               << '\n';
   }
-  std::cout << "listening on " << address << std::endl;
-  Supervisor(options, std::move(listen_fd), ledger).Run();
+  std::cout << "listening on "
+            << collector::FormatListenAddress(socket->bound_address)
+            << std::endl;
+  Supervisor(options, std::move(socket->fd), ledger).Run();
   std::cout << ledger->Text() << std::flush;
   return kDone;
 }
