@@ -1,6 +1,7 @@
 #include "collector/listen_socket.h"
 
 #include <gtest/gtest.h>
+#include <netdb.h>
 
 #include <string>
 
@@ -29,6 +30,11 @@ TEST(ListenSocketTest, WithoutHostBothFamiliesReachIt) {
 }
 
 TEST(ListenSocketTest, NameIsResolved) {
+  addrinfo* found = nullptr;
+  if (::getaddrinfo("localhost", nullptr, nullptr, &found) != 0) {
+    GTEST_SKIP() << "this machine does not know localhost (no /etc/hosts)";
+  }
+  ::freeaddrinfo(found);
   const auto socket = BindListenSocket({"localhost", 0});
   ASSERT_TRUE(socket.ok()) << socket.status();
 }

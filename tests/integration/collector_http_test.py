@@ -112,7 +112,7 @@ class AddressesTest(unittest.TestCase):
 
     def test_several_addresses_serve_the_same(self):
         collector = CollectorProcess(self, '--dir=' + self.directory,
-                                     addresses=('127.0.0.1:0', 'localhost:0'))
+                                     addresses=('127.0.0.1:0', '127.0.0.1:0'))
         self.assertEqual(len(set(collector.ports)), 2)
         for port in collector.ports:
             status, _, _ = collector.request('/-/healthy', port=port)

@@ -1,0 +1,131 @@
+// After Seal() the library makes no system call: a filter kills at the first.
+
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/writer/writer_test_base.h"
+#include "writer/tine.h"
+
+namespace tine::testing {
+namespace {
+
+// From here on this process may only exit.
+void ForbidSystemCalls() {
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+  };
+  const sock_fprog program{sizeof(code) / sizeof(code[0]), code};
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+// `exit_code` by the one system call that is left.
+[[noreturn]] void ExitNow(int exit_code) {
+  ::syscall(SYS_exit_group, exit_code);
+  __builtin_unreachable();
+}
+
+class SealTest : public WriterTest {
+ protected:
+  void SetUp() override {
+    WriterTest::SetUp();
+    if (kHasAsan || kHasTsan) {
+      GTEST_SKIP() << "sanitizers make system calls of their own";
+    }
+  }
+};
+
+TEST_F(SealTest, FilterKillsWhoeverMakesASystemCall) {
+  const ChildOutcome outcome = RunInChild([] {
+    ForbidSystemCalls();
+    ::getppid();
+  });
+  EXPECT_TRUE(outcome.WasKilledBy(SIGSYS)) << outcome.Description();
+}
+
+TEST_F(SealTest, WhatExistsCountsOn) {
+  constexpr int kAdds = 10'000;
+  Run([this] {
+    const Counter counter("c_total", "c");
+    const DoubleCounter seconds("s_total", "s");
+    const CounterFamily family("d_total", "d", {"l"});
+    const Gauge gauge("g", "g", GaugeMode::kMax);
+    const Histogram histogram("h", "h", {1});
+    family.WithLabels("known");
+    const pid_t pid = StartChild([&] {
+      EXPECT_TRUE(AfterFork().ok());
+      Seal();
+      ForbidSystemCalls();
+      for (int i = 0; i < kAdds; ++i) {
+        counter.Increment();
+        seconds.Increment(0.5);
+        family.WithLabels("known").Increment();
+        histogram.Observe(1);
+      }
+      gauge.Set(4);
+      ExitNow(counter.Value() == kAdds ? 0 : 1);
+    });
+    EXPECT_TRUE(IsSuccess(WaitFor(pid)));
+    const auto files = Read();
+    EXPECT_EQ(SumU64(files, "c_total"), 1u * kAdds);
+    EXPECT_EQ(SumF64(files, "s_total"), 0.5 * kAdds);
+    EXPECT_EQ(SumU64(files, "d_total{known}"), 1u * kAdds);
+    EXPECT_EQ(SumU64(files, "h", 0), 1u * kAdds);
+  });
+}
+
+// New series as long as there is room in memory that is there; then none.
+TEST_F(SealTest, NewSeriesMakeNoSystemCall) {
+  constexpr int kSeries = 20'000;
+  std::vector<std::string> labels;
+  for (int i = 0; i < kSeries; ++i) {
+    labels.push_back(std::to_string(i));
+  }
+  Run([&] {
+    const CounterFamily family("d_total", "d", {"l"});
+    family.WithLabels("known").Increment();
+    Seal();
+    ForbidSystemCalls();
+    for (const std::string& label : labels) {
+      family.WithLabels(label).Increment();
+    }
+    family.WithLabels("known", "wrong").Increment();
+    family.WithLabels("\xff").Increment();
+    family.WithLabels("known").Increment();
+    ExitNow(0);
+  });
+  const auto files = Read();
+  EXPECT_EQ(SumU64(files, "d_total{known}"), 2u);
+  uint64_t sum = 0;
+  for (const auto& [name, cells] : files.at(0).series) {
+    sum += cells.u64[0];
+  }
+  EXPECT_EQ(sum + files.at(0).dropped_observations, kSeries + 4u);
+}
+
+TEST_F(SealTest, BeforeTheFirstMetricItForbidsTheFile) {
+  Run([] {
+    Seal();
+    ForbidSystemCalls();
+    const Counter counter;
+    counter.Increment();
+    ExitNow(0);
+  });
+  EXPECT_TRUE(NamesIn(dir_.path()).empty());
+}
+
+}  // namespace
+}  // namespace tine::testing

@@ -1,0 +1,241 @@
+// Signals at every instruction. A child is single-stepped into its slow path by
+// ptrace; after k steps it gets a signal, whose handler counts or forks. Run
+// for every k (every few, where the way is long), this meets each window that
+// a storm of signals meets by luck alone. Stretches in which the child has the
+// signal blocked are crossed in one go and count for nothing. Where the way is
+// long, each run of the test takes its own part of the points.
+
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <functional>
+#include <new>
+#include <string>
+#include <thread>
+
+#include "tests/writer/writer_test_base.h"
+#include "writer/tine.h"
+
+namespace tine::testing {
+namespace {
+
+Counter g_counter;
+CounterFamily* g_family = nullptr;
+
+void CountInHandler(int) { g_counter.Increment(100); }
+
+void ForkInHandler(int) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    g_counter.Increment(10'000);
+    ::_exit(0);
+  }
+  ::waitpid(pid, nullptr, 0);
+}
+
+// As above, but the child returns into whatever was interrupted.
+bool g_is_child = false;
+void ReturnTwiceFromHandler(int) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    g_is_child = true;
+    g_counter.Increment(10'000);
+    return;
+  }
+  ::waitpid(pid, nullptr, 0);
+}
+
+class StepTest : public WriterTest {
+ protected:
+  using Handler = void (*)(int);
+
+  // What the child does; it is interrupted in the stage.
+  struct Action {
+    std::function<void()> before;
+    std::function<void()> stage;
+    std::function<void()> after;
+  };
+
+  void SetUp() override {
+    WriterTest::SetUp();
+    if (kHasTsan || kHasAsan) {
+      GTEST_SKIP() << "sanitizers multiply the instructions to step through";
+    }
+    void* shared = ::mmap(nullptr, sizeof(*is_stage_over_),
+                          PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                          -1, 0);
+    ASSERT_NE(shared, MAP_FAILED);
+    is_stage_over_ = new (shared) std::atomic<bool>(false);
+  }
+
+  static bool IsSignalBlocked(pid_t pid) {
+    uint64_t mask = 0;
+    ::ptrace(PTRACE_GETSIGMASK, pid, sizeof(mask), &mask);
+    return (mask >> (SIGUSR1 - 1) & 1) != 0;
+  }
+
+  void RemoveFiles() const {
+    for (const std::string& name : NamesIn(dir_.path())) {
+      ::unlink(dir_.At(name).c_str());
+    }
+  }
+
+  // Runs `action` in a child, interrupted after `steps` instructions. False
+  // when the stage was over before.
+  bool RunInterrupted(int steps, Handler handler, const Action& action) const {
+    is_stage_over_->store(false);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      if (action.before) {
+        action.before();
+      }
+      ::signal(SIGUSR1, handler);
+      ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+      ::raise(SIGSTOP);
+      action.stage();
+      is_stage_over_->store(true);
+      if (action.after) {
+        action.after();
+      }
+      ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    for (int i = 0; i < steps && !*is_stage_over_ && WIFSTOPPED(status);) {
+      const bool is_blocked = IsSignalBlocked(pid);
+      ::ptrace(is_blocked ? PTRACE_SYSCALL : PTRACE_SINGLESTEP, pid, nullptr,
+               nullptr);
+      ::waitpid(pid, &status, 0);
+      i += is_blocked ? 0 : 1;
+    }
+    const bool is_in_time = !*is_stage_over_;
+    ::kill(pid, is_in_time ? SIGUSR1 : SIGCONT);
+    ::ptrace(PTRACE_DETACH, pid, nullptr, nullptr);
+    status = WaitFor(pid, 10);
+    EXPECT_TRUE(IsSuccess(status))
+        << EndingText(status) << " when interrupted after " << steps
+        << " instructions";
+    return is_in_time;
+  }
+
+  // At every `stride`th instruction of the stage. `check` looks at the files,
+  // which are then removed.
+  void InterruptEverywhere(
+      int stride, Handler handler, const Action& action,
+      const std::function<void(const std::vector<MetricFileText>&)>& check) {
+    RemoveFiles();  // the parent's own
+    int points = 0;
+    bool is_in_time = true;
+    for (int steps = ::getpid() % stride; is_in_time && !HasFailure();
+         steps += stride) {
+      SCOPED_TRACE("interrupted after " + std::to_string(steps));
+      is_in_time = RunInterrupted(steps, handler, action);
+      if (is_in_time) {
+        check(Read());
+        ++points;
+      }
+      RemoveFiles();
+    }
+    EXPECT_GT(points, 30);
+  }
+
+  std::atomic<bool>* is_stage_over_ = nullptr;  // in memory shared with children
+};
+
+// The parent has its file, the child none: its first add makes everything.
+void StartParent() {
+  static CounterFamily family("d_total", "d", {"l"});
+  g_family = &family;
+  g_counter = Counter("c_total", "c");
+  g_counter.Increment();
+}
+
+TEST_F(StepTest, HandlerCountsExactlyWhereverTheFirstAddIsInterrupted) {
+  Run([this] {
+    StartParent();
+    InterruptEverywhere(
+        15, CountInHandler, {{}, [] { g_counter.Increment(); }, {}},
+        [](const auto& files) { EXPECT_EQ(SumU64(files, "c_total"), 101u); });
+  });
+}
+
+// Were the slot of a handler's add lost on the way, no later thread had one.
+TEST_F(StepTest, NoSlotIsLostWhereverAThreadsFirstAddIsInterrupted) {
+  ::setenv("TINE_MAX_SLOTS", "2", 1);
+  Run([this] {
+    StartParent();
+    const Action action = {
+        [] {
+          AfterFork();
+          Gauge("g", "g", GaugeMode::kMax).Set(1);  // makes the chunk real
+        },
+        [] { g_counter.Increment(); },
+        [] {
+          for (int i = 0; i < 3; ++i) {
+            std::thread([] { g_counter.Increment(); }).join();
+          }
+        }};
+    InterruptEverywhere(7, CountInHandler, action, [](const auto& files) {
+      EXPECT_EQ(SumU64(files, "c_total"), 104u);
+      EXPECT_EQ(files.at(0).series.at("c_total").slot0[0], 0u)
+          << "a thread found no slot";
+    });
+  });
+}
+
+TEST_F(StepTest, ChildOfAHandlerCountsExactlyWhereverTheAddIsInterrupted) {
+  Run([this] {
+    StartParent();
+    InterruptEverywhere(20, ForkInHandler,
+                        {{}, [] { g_counter.Increment(); }, {}},
+                        [](const auto& files) {
+                          EXPECT_EQ(files.size(), 2u);
+                          EXPECT_EQ(SumU64(files, "c_total"), 10'001u);
+                        });
+  });
+}
+
+// The add that was interrupted is the parent's. In the child it may be lost or
+// counted, but never in the parent's file, and no file may be damaged.
+TEST_F(StepTest, ChildThatReturnsFromTheHandlerDamagesNoFile) {
+  Run([this] {
+    StartParent();
+    const Action action = {
+        {},
+        [] { g_counter.Increment(); },
+        [] {
+          for (int i = 0; g_is_child && i < 2; ++i) {
+            std::thread([] { g_counter.Increment(1'000'000); }).join();
+          }
+        }};
+    InterruptEverywhere(
+        17, ReturnTwiceFromHandler, action, [](const auto& files) {
+          EXPECT_EQ(files.size(), 2u);
+          for (const MetricFileText& file : files) {
+            const uint64_t value = SumU64({file}, "c_total");
+            EXPECT_TRUE(value == 1 || value == 2'010'000 ||
+                        value == 2'010'001)
+                << value;
+          }
+        });
+  });
+}
+
+TEST_F(StepTest, MakingASeriesMayBeInterruptedAnywhere) {
+  Run([this] {
+    StartParent();
+    InterruptEverywhere(
+        40, ForkInHandler,
+        {{}, [] { g_family->WithLabels("b").Increment(7); }, {}},
+        [](const auto& files) {
+          EXPECT_EQ(SumU64(files, "d_total{b}"), 7u);
+        });
+  });
+}
+
+}  // namespace
+}  // namespace tine::testing

@@ -1,0 +1,62 @@
+#ifndef TINE_TESTS_WRITER_WRITER_TEST_BASE_H_
+#define TINE_TESTS_WRITER_WRITER_TEST_BASE_H_
+
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/testing/child_process.h"
+#include "tests/testing/metric_file_sum.h"
+#include "tests/testing/sanitizers.h"
+#include "tests/testing/test_directory.h"
+
+namespace tine::testing {
+
+// The library resolves its directory once per process image, so each scenario
+// runs in a forked child that meets the library for the first time. The test
+// process itself never uses it.
+class WriterTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_NE(dir_.path(), "");
+    ::setenv("TINE_DIR", dir_.path().c_str(), 1);
+    for (const char* name :
+         {"TINE_PROCESS_LABELS", "TINE_WORKER_ID", "TINE_DISABLE", "TINE_LOG",
+          "TINE_MAX_BYTES", "TINE_MAX_SLOTS", "TINE_ALLOW_DISK"}) {
+      ::unsetenv(name);
+    }
+  }
+
+  // Runs the scenario and expects it to end well.
+  ChildOutcome Run(const std::function<void()>& scenario,
+                   Ending ending = Ending::kQuick) {
+    const ChildOutcome outcome = RunInChild(scenario, ending);
+    EXPECT_TRUE(outcome.HasExited(0)) << outcome.Description();
+    return outcome;
+  }
+
+  // All files, each expected to be sound.
+  std::vector<MetricFileText> Read() const {
+    std::vector<MetricFileText> files = ReadMetricFiles(dir_.path());
+    EXPECT_EQ(DamageIn(files), "");
+    return files;
+  }
+
+  TestDirectory dir_;
+};
+
+// How many lines "tine: ..." the library wrote.
+inline int LineCount(const std::string& stderr_text) {
+  int count = 0;
+  for (size_t at = stderr_text.find("tine: "); at != std::string::npos;
+       at = stderr_text.find("tine: ", at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace tine::testing
+
+#endif  // TINE_TESTS_WRITER_WRITER_TEST_BASE_H_
