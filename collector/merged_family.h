@@ -1,4 +1,5 @@
-// What a scrape serves: families, their series, and the merged numbers. Made by MergedView, read by every encoder.
+// What a scrape serves: families, their series, and the merged numbers. Made by
+// MergedView, read by every encoder.
 
 #ifndef TINE_COLLECTOR_MERGED_FAMILY_H_
 #define TINE_COLLECTOR_MERGED_FAMILY_H_
@@ -12,8 +13,9 @@
 
 namespace tine::collector {
 
-// A label set: name, value, name, value, ... sorted by name, no empty value, packed into one string (each a u16 length
-// and its bytes). One allocation a series, and comparable and hashable as it is.
+// A label set: name, value, name, value, ... sorted by name, no empty value,
+// packed into one string (each a u16 length and its bytes). One allocation a
+// series, and comparable and hashable as it is.
 class LabelSet {
  public:
   LabelSet() = default;
@@ -39,13 +41,16 @@ bool operator<(const LabelSet& a, const LabelSet& b);
 
 struct MergedSeries {
   LabelSet labels;
-  // False: nothing to serve now (an unset gauge, a live mode without a live writer). Encoders skip it.
+  // False: nothing to serve now (an unset gauge, a live mode without a live
+  // writer). Encoders skip it.
   bool is_present = false;
   // Counter, gauge, up-down counter: the value. Histogram, summary: the sum.
   double value = 0;
-  // Summary: the number of observations. (A histogram's is the total of its buckets, by definition.)
+  // Summary: the number of observations. (A histogram's is the total of its
+  // buckets, by definition.)
   uint64_t count = 0;
-  // Histogram: not cumulative, one for each bound of the family and one for +Inf.
+  // Histogram: not cumulative, one for each bound of the family and one for
+  // +Inf.
   std::vector<uint64_t> buckets;
 };
 
@@ -56,12 +61,14 @@ struct MergedFamily {
   format::MetricType type = format::MetricType::kNone;
   std::vector<double> bounds;  // histogram: strictly ascending, without +Inf
   std::vector<MergedSeries> series;  // sorted by labels
-  // Changes whenever `series` gains, loses or reorders entries, or a text above changes, and is never used twice in one
-  // process: what an encoder has cached for (family name, layout_id) is still right.
+  // Changes whenever `series` gains, loses or reorders entries, or a text above
+  // changes, and is never used twice in one process: what an encoder has cached
+  // for (family name, layout_id) is still right.
   uint64_t layout_id = 0;
 };
 
-// All families, sorted by name. Valid until the next Scrape() of the view that made it.
+// All families, sorted by name. Valid until the next Scrape() of the view that
+// made it.
 using MergedFamilies = std::vector<const MergedFamily*>;
 
 }  // namespace tine::collector

@@ -6,7 +6,8 @@
 namespace tine {
 namespace {
 
-// Eight tables: table[k][b] is the CRC of byte b followed by k zero bytes, so that eight bytes go through in one step.
+// Eight tables: table[k][b] is the CRC of byte b followed by k zero bytes, so
+// that eight bytes go through in one step.
 using Tables = std::array<std::array<uint32_t, 256>, 8>;
 
 constexpr Tables MakeTables() {

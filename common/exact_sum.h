@@ -6,9 +6,11 @@
 
 namespace tine {
 
-// A sum of doubles kept as an unevaluated pair high + low with about 106 significant bits (Dekker's TwoSum, 1971), so
-// that the order in which processes, slots and files are added does not show in the double that is served: one ulp
-// down would be a counter reset. Must not be compiled with -ffast-math.
+// A sum of doubles kept as an unevaluated pair high + low with about 106
+// significant bits (Dekker's TwoSum, 1971), so that the order in which
+// processes, slots and files are added does not show in the double that is
+// served: one ulp down would be a counter reset. Must not be compiled with
+// -ffast-math.
 class ExactSum {
  public:
   ExactSum() = default;
@@ -44,7 +46,8 @@ class ExactSum {
   double low_ = 0;
 };
 
-// u64 sums across processes stop at the top instead of wrapping round to a small number.
+// u64 sums across processes stop at the top instead of wrapping round to a
+// small number.
 inline uint64_t SaturatingAdd(uint64_t a, uint64_t b, bool* saturated) {
   uint64_t sum;
   if (__builtin_add_overflow(a, b, &sum)) {

@@ -42,16 +42,18 @@ struct MetricFileName {
   FileUuid uuid;
 };
 
-// Writes "<pid>.<uuid>.tine" and a terminating zero to `name`, which has room for kMaxMetricFileNameBytes + 1 bytes.
-// Returns the length without the zero.
+// Writes "<pid>.<uuid>.tine" and a terminating zero to `name`, which has room
+// for kMaxMetricFileNameBytes + 1 bytes. Returns the length without the zero.
 size_t FormatMetricFileName(const MetricFileName& parts, char* name) noexcept;
 
-// The other way; nothing unless `name` is exactly what FormatMetricFileName makes.
+// The other way; nothing unless `name` is exactly what FormatMetricFileName
+// makes.
 std::optional<MetricFileName> ParseMetricFileName(
     std::string_view name) noexcept;
 
-// Writes ".tine-tmp-<random>" and a terminating zero; `name` has room for kTempFileNameBytes + 1 bytes. The random
-// number is the temp file's own, so that two writers with one uuid (a bug, or a copy) still cannot meet.
+// Writes ".tine-tmp-<random>" and a terminating zero; `name` has room for
+// kTempFileNameBytes + 1 bytes. The random number is the temp file's own, so
+// that two writers with one uuid (a bug, or a copy) still cannot meet.
 size_t FormatTempFileName(const FileUuid& random, char* name) noexcept;
 
 bool IsTempFileName(std::string_view name) noexcept;

@@ -1,5 +1,6 @@
-// What a metric, a label and a help text may be called. Both sides check: the writer at registration, so that its user
-// is told, and the collector at reading, because one bad byte in an exposition loses the whole scrape.
+// What a metric, a label and a help text may be called. Both sides check: the
+// writer at registration, so that its user is told, and the collector at
+// reading, because one bad byte in an exposition loses the whole scrape.
 
 #ifndef TINE_COMMON_METRIC_NAMES_H_
 #define TINE_COMMON_METRIC_NAMES_H_
@@ -18,22 +19,28 @@ inline constexpr size_t kMaxLabelValueBytes = 65535;  // its length is a u16
 inline constexpr size_t kMaxHelpBytes = 65536;
 inline constexpr size_t kMaxUnitBytes = 256;
 
-// Every label value of a family's overflow series, which counts what a cap keeps from having a series of its own.
+// Every label value of a family's overflow series, which counts what a cap
+// keeps from having a series of its own.
 inline constexpr std::string_view kOverflowLabelValue = "__overflow__";
 
-// [a-zA-Z_:][a-zA-Z0-9_:]*, at most kMaxMetricNameBytes (Prometheus data model).
+// [a-zA-Z_:][a-zA-Z0-9_:]*, at most kMaxMetricNameBytes (Prometheus data
+// model).
 bool IsValidMetricName(std::string_view name) noexcept;
 
-// [a-zA-Z_][a-zA-Z0-9_]*, not beginning with "__" (reserved by Prometheus), at most kMaxLabelNameBytes.
+// [a-zA-Z_][a-zA-Z0-9_]*, not beginning with "__" (reserved by Prometheus), at
+// most kMaxLabelNameBytes.
 bool IsValidLabelName(std::string_view name) noexcept;
 
-// "le" and "quantile" belong to histograms and summaries; nobody else may use them ("writing client libraries").
+// "le" and "quantile" belong to histograms and summaries; nobody else may use
+// them ("writing client libraries").
 bool IsReservedLabelName(std::string_view name) noexcept;
 
-// RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF. A zero byte is refused too.
+// RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF. A zero byte
+// is refused too.
 bool IsValidUtf8(std::string_view text) noexcept;
 
-// Is this a mode that shows one series per process, told apart by a label `pid`?
+// Is this a mode that shows one series per process, told apart by a label
+// `pid`?
 constexpr bool IsAllMode(format::GaugeMode mode) {
   return mode == format::GaugeMode::kAll || mode == format::GaugeMode::kLiveAll;
 }

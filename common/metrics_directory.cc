@@ -25,7 +25,8 @@ bool IsPrivateDefault(std::string_view path) {
          path.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// Relative paths are taken from where the process stands now: it may chdir later.
+// Relative paths are taken from where the process stands now: it may chdir
+// later.
 std::string MakeAbsolute(std::string_view path) {
   if (path.empty() || path[0] == '/') {
     return std::string(path);

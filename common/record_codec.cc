@@ -23,7 +23,8 @@ constexpr size_t RoundUpToRecord(size_t bytes) {
          ~static_cast<size_t>(format::kRecordAlignment - 1);
 }
 
-// The checksum of the first `immutable_bytes` of a record, its checksum field taken as zero.
+// The checksum of the first `immutable_bytes` of a record, its checksum field
+// taken as zero.
 uint32_t RecordChecksum(const uint8_t* record, size_t immutable_bytes) {
   constexpr size_t kField = offsetof(RecordHeader, checksum);
   constexpr uint8_t kZeroes[4] = {};
@@ -32,7 +33,8 @@ uint32_t RecordChecksum(const uint8_t* record, size_t immutable_bytes) {
   return Crc32(record + kField + 4, immutable_bytes - kField - 4, crc);
 }
 
-// A private copy of a record's fixed part. The copy also makes the read aligned and typed.
+// A private copy of a record's fixed part. The copy also makes the read aligned
+// and typed.
 template <typename Record>
 Record CopyOf(const uint8_t* bytes) {
   Record record;
@@ -84,7 +86,8 @@ bool AreBoundsPossible(const double* bounds, size_t count) {
   return true;
 }
 
-// Valid, not reserved, no two alike. `step` is 1 for a list of names, 2 for name, value, name, value.
+// Valid, not reserved, no two alike. `step` is 1 for a list of names, 2 for
+// name, value, name, value.
 bool AreLabelNamesValid(const StringListView& names, size_t step) {
   size_t index = 0;
   for (auto it = names.begin(); it != names.end(); ++it, ++index) {
@@ -297,11 +300,9 @@ void EncodeFamily(const FamilyView& family, uint8_t* out) noexcept {
   at = AppendBytes(at, family.name);
   at = AppendBytes(at, family.unit);
   at = AppendBytes(at, family.help);
-  AppendBytes(
-      at,
-      std::string_view(
-          reinterpret_cast<const char*>(family.label_names.bytes()),
-          family.label_names.size_bytes()));
+  AppendBytes(at, std::string_view(
+                      reinterpret_cast<const char*>(family.label_names.bytes()),
+                      family.label_names.size_bytes()));
   const uint32_t checksum = RecordChecksum(out, record_bytes);
   std::memcpy(out + offsetof(RecordHeader, checksum), &checksum, 4);
 }
@@ -317,11 +318,10 @@ void EncodeSeries(const SeriesView& series, uint8_t* out) noexcept {
   record.cell_count = static_cast<uint16_t>(series.cell_count);
   record.label_value_count = static_cast<uint16_t>(series.label_values.size());
   std::memcpy(out, &record, sizeof(record));
-  AppendBytes(
-      out + sizeof(record),
-      std::string_view(
-          reinterpret_cast<const char*>(series.label_values.bytes()),
-          series.label_values.size_bytes()));
+  AppendBytes(out + sizeof(record),
+              std::string_view(
+                  reinterpret_cast<const char*>(series.label_values.bytes()),
+                  series.label_values.size_bytes()));
   const uint32_t checksum = RecordChecksum(out, record_bytes);
   std::memcpy(out + offsetof(RecordHeader, checksum), &checksum, 4);
 }

@@ -1,5 +1,5 @@
-// Bytes to records and back. The only code that turns bytes into the structs of record_layout.h. Pure functions: no
-// I/O, no allocation, async-signal-safe.
+// Bytes to records and back. The only code that turns bytes into the structs of
+// record_layout.h. Pure functions: no I/O, no allocation, async-signal-safe.
 
 #ifndef TINE_COMMON_RECORD_CODEC_H_
 #define TINE_COMMON_RECORD_CODEC_H_
@@ -14,17 +14,20 @@
 
 namespace tine {
 
-// Why bytes are not what they should be. The names (DamageReasonName) are the values of a label `reason`: keep them.
+// Why bytes are not what they should be. The names (DamageReasonName) are the
+// values of a label `reason`: keep them.
 enum class DamageReason {
   kNone = 0,
   kShortHeader,       // less than 4096 bytes
-  kBadMagic,          // not a metric file, or one that went through a text-mode transfer
+  kBadMagic,          // not a metric file, or one that went through a text-mode
+                      // transfer
   kWrongEndian,       // written by a big-endian machine
   kUnknownVersion,    // another major version
   kIncompatibleFlag,  // a feature that this reader does not know
   kHeaderChecksum,
   kHeaderFields,    // checksum right, content impossible
-  kUsedOutOfRange,  // `used` is no multiple of 64, below 4096 or beyond the file
+  kUsedOutOfRange,  // `used` is no multiple of 64, below 4096 or beyond the
+                    // file
   kRecordLength,    // zero, no multiple of 64, or beyond `used`
   kRecordChecksum,
   kRecordFields,     // checksum right, content impossible
@@ -36,11 +39,13 @@ enum class DamageReason {
 };
 std::string_view DamageReasonName(DamageReason reason) noexcept;
 
-// Strings that lie one after the other, each behind its u16 length. A view: the bytes belong to somebody else.
+// Strings that lie one after the other, each behind its u16 length. A view: the
+// bytes belong to somebody else.
 class StringListView {
  public:
   StringListView() = default;
-  // `bytes` must be well-formed: `count` strings in exactly `size_bytes` (see IsWellFormed).
+  // `bytes` must be well-formed: `count` strings in exactly `size_bytes` (see
+  // IsWellFormed).
   StringListView(const uint8_t* bytes, size_t size_bytes, size_t count)
       : bytes_(bytes), size_bytes_(size_bytes), count_(count) {}
 
@@ -79,8 +84,9 @@ class StringListView {
   size_t count_ = 0;
 };
 
-// Appends one string in the form that StringListView reads. `text` is at most 65535 bytes; there is room for 2 +
-// text.size() bytes at `at`. Returns where the next one goes.
+// Appends one string in the form that StringListView reads. `text` is at most
+// 65535 bytes; there is room for 2 + text.size() bytes at `at`. Returns where
+// the next one goes.
 uint8_t* AppendString(uint8_t* at, std::string_view text) noexcept;
 
 // ---- Header -----------------------------------------------------------------
@@ -88,7 +94,7 @@ uint8_t* AppendString(uint8_t* at, std::string_view text) noexcept;
 struct FileHeaderView {
   const format::FileHeader* header = nullptr;
   std::string_view executable;
-  std::string_view worker_id;  // empty: none
+  std::string_view worker_id;     // empty: none
   StringListView process_labels;  // name, value, name, value, ...
   FileUuid uuid() const {
     FileUuid result;
@@ -100,8 +106,9 @@ struct FileHeaderView {
 // Fills in magic, versions and checksum; everything else is the caller's.
 void SealFileHeader(format::FileHeader* header) noexcept;
 
-// `bytes` is the caller's private copy of a file's first bytes (never a mapping: it must not change between check and
-// use), 8-byte aligned; `view` points into it.
+// `bytes` is the caller's private copy of a file's first bytes (never a
+// mapping: it must not change between check and use), 8-byte aligned; `view`
+// points into it.
 DamageReason DecodeFileHeaderUntrusted(const uint8_t* bytes, size_t size_bytes,
                                        FileHeaderView* view) noexcept;
 
@@ -132,8 +139,9 @@ struct CellsView {
   uint32_t chunk = 0;
 };
 
-// Cells that a series of this family has: counter and up-down counter 1, gauge 1 (2 in the mostrecent modes: value,
-// then wall-clock nanoseconds), histogram bounds + 2 (buckets, +Inf, sum), summary 2 (count, sum).
+// Cells that a series of this family has: counter and up-down counter 1, gauge
+// 1 (2 in the mostrecent modes: value, then wall-clock nanoseconds), histogram
+// bounds + 2 (buckets, +Inf, sum), summary 2 (count, sum).
 uint32_t CellCountOf(format::MetricType type, format::GaugeMode mode,
                      size_t bound_count) noexcept;
 
@@ -141,22 +149,24 @@ uint32_t CellCountOf(format::MetricType type, format::GaugeMode mode,
 size_t EncodedFamilyBytes(const FamilyView& family) noexcept;
 size_t EncodedSeriesBytes(const SeriesView& series) noexcept;
 
-// `out` is zeroed memory of the encoded size, 64-byte aligned. Nothing is published by encoding.
+// `out` is zeroed memory of the encoded size, 64-byte aligned. Nothing is
+// published by encoding.
 void EncodeFamily(const FamilyView& family, uint8_t* out) noexcept;
 void EncodeSeries(const SeriesView& series, uint8_t* out) noexcept;
 // Writes the first 64 bytes; the cells after them stay as they are.
 void EncodeCellsHeader(const CellsView& cells, uint8_t* out) noexcept;
 
-// The length and kind of the record at `bytes` (at least 12 readable ones), checked against `available_bytes`, the
-// distance to `used`.
+// The length and kind of the record at `bytes` (at least 12 readable ones),
+// checked against `available_bytes`, the distance to `used`.
 DamageReason DecodeRecordHeaderUntrusted(const uint8_t* bytes,
                                          uint64_t available_bytes,
                                          uint32_t* record_bytes,
                                          format::RecordKind* kind) noexcept;
 
-// `bytes`, here and below, is a private, 8-byte aligned copy of the whole record (of a mutable kind: its first 64
-// bytes), whose header has passed DecodeRecordHeaderUntrusted. This checks the checksum alone, of any kind; the others
-// do it too. The views point into `bytes`.
+// `bytes`, here and below, is a private, 8-byte aligned copy of the whole
+// record (of a mutable kind: its first 64 bytes), whose header has passed
+// DecodeRecordHeaderUntrusted. This checks the checksum alone, of any kind; the
+// others do it too. The views point into `bytes`.
 DamageReason CheckRecordUntrusted(const uint8_t* bytes) noexcept;
 DamageReason DecodeFamilyUntrusted(const uint8_t* bytes,
                                    FamilyView* family) noexcept;

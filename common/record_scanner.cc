@@ -47,7 +47,8 @@ void RecordScanner::Scan(const uint8_t* bytes, size_t size_bytes,
     }
     ++record_count_;
     next_offset_ += record_bytes;
-    // The body of a record of a mutable kind may reach beyond `bytes`: the next call begins behind it.
+    // The body of a record of a mutable kind may reach beyond `bytes`: the next
+    // call begins behind it.
     at += std::min<size_t>(record_bytes, left_bytes);
   }
 }
@@ -67,8 +68,7 @@ DamageReason RecordScanner::TakeRecord(const uint8_t* record, RecordKind kind,
   }
   const DamageReason reason = CheckRecordUntrusted(record);
   if (reason == DamageReason::kNone) {
-    visitor->OnUnknown(next_offset_, static_cast<uint16_t>(kind),
-                       record_bytes);
+    visitor->OnUnknown(next_offset_, static_cast<uint16_t>(kind), record_bytes);
   }
   return reason;
 }
@@ -85,8 +85,7 @@ DamageReason RecordScanner::TakeFamily(const uint8_t* record,
   }
   const auto number = static_cast<uint32_t>(families_.size());
   families_[static_cast<uint32_t>(next_offset_)] = {
-      number,
-      CellCountOf(family.type, family.gauge_mode, family.bound_count),
+      number, CellCountOf(family.type, family.gauge_mode, family.bound_count),
       static_cast<uint32_t>(family.label_names.size())};
   visitor->OnFamily(next_offset_, family);
   return DamageReason::kNone;

@@ -1,5 +1,6 @@
-// Walks the published records of one metric file, oldest first, and reports damage with its offset and reason. Knows
-// what records may say about each other; does no I/O: the caller brings the bytes in pieces.
+// Walks the published records of one metric file, oldest first, and reports
+// damage with its offset and reason. Knows what records may say about each
+// other; does no I/O: the caller brings the bytes in pieces.
 
 #ifndef TINE_COMMON_RECORD_SCANNER_H_
 #define TINE_COMMON_RECORD_SCANNER_H_
@@ -16,7 +17,8 @@ namespace tine {
 
 struct Damage {
   DamageReason reason = DamageReason::kNone;
-  uint64_t offset = 0;  // of the first damaged byte's record, or of the header field
+  uint64_t offset =
+      0;  // of the first damaged byte's record, or of the header field
 };
 
 // Told of each sound record in file order. The views die with the call.
@@ -33,26 +35,31 @@ class RecordVisitor {
                          uint32_t /*record_bytes*/) {}
 };
 
-// One scanner follows one file for as long as the file is read. Resumable: what was published since is scanned by the
-// next call, and no record is ever parsed twice. Damage is for good: the records before it stay valid, nothing after it
-// is looked at again. Any bytes may come: no crash, no hang; work is bounded by bytes / 64 records. Not thread-safe.
+// One scanner follows one file for as long as the file is read. Resumable: what
+// was published since is scanned by the next call, and no record is ever parsed
+// twice. Damage is for good: the records before it stay valid, nothing after it
+// is looked at again. Any bytes may come: no crash, no hang; work is bounded by
+// bytes / 64 records. Not thread-safe.
 class RecordScanner {
  public:
   RecordScanner() = default;
 
-  // Checks `used`, a copy of the header's field, against the file's size and against the value of the call before. Call
-  // it before each round of Scan. False is damage.
+  // Checks `used`, a copy of the header's field, against the file's size and
+  // against the value of the call before. Call it before each round of Scan.
+  // False is damage.
   bool SetUsedUntrusted(uint64_t used, uint64_t file_bytes);
 
   // True while published bytes are left to scan.
   bool WantsBytes() const {
     return damage_.reason == DamageReason::kNone && next_offset_ < used_;
   }
-  // Where the next Scan's bytes must begin, and how many it needs to make progress (never more than there are).
+  // Where the next Scan's bytes must begin, and how many it needs to make
+  // progress (never more than there are).
   uint64_t next_offset() const { return next_offset_; }
   size_t wanted_bytes() const { return wanted_bytes_; }
 
-  // `bytes` is a private, 8-byte aligned copy of the file from next_offset() on. Takes all whole records in it.
+  // `bytes` is a private, 8-byte aligned copy of the file from next_offset()
+  // on. Takes all whole records in it.
   void Scan(const uint8_t* bytes, size_t size_bytes, RecordVisitor* visitor);
 
   const Damage& damage() const { return damage_; }
@@ -82,7 +89,8 @@ class RecordScanner {
   uint64_t record_count_ = 0;
   Damage damage_;
   std::unordered_map<uint32_t, Family> families_;  // by offset
-  // By chunk: which of its cells have an owner. An entry exists once the chunk's slot 0 block does.
+  // By chunk: which of its cells have an owner. An entry exists once the
+  // chunk's slot 0 block does.
   std::unordered_map<uint32_t, std::vector<bool>> owned_cells_;
   // (chunk << 32 | slot) of each block seen.
   std::unordered_set<uint64_t> blocks_;

@@ -7,11 +7,13 @@
 
 namespace tine::internal {
 
-// Memory for what is registered: taken from the kernel in pieces, never given back. Not malloc, because a forked child
-// of a threaded process may not call it, nor may a signal handler. Private memory, so a forked child has a copy.
+// Memory for what is registered: taken from the kernel in pieces, never given
+// back. Not malloc, because a forked child of a threaded process may not call
+// it, nor may a signal handler. Private memory, so a forked child has a copy.
 //
-// The caller holds the slow-path lock. Each change is one store, so that the copy that a fork takes at any moment is
-// sound: dying or forking in the middle costs at most the bytes of one allocation.
+// The caller holds the slow-path lock. Each change is one store, so that the
+// copy that a fork takes at any moment is sound: dying or forking in the middle
+// costs at most the bytes of one allocation.
 class Arena {
  public:
   // Zeroed, 16-byte aligned; null when memory is short.

@@ -1,12 +1,15 @@
 // Where a thread's cells are: the data that every increment goes through.
 //
-// A series has a process-wide cell: number `cell` (0..511) of chunk `chunk`. Each thread with a slot has a private block
-// for each chunk that it has touched; slot 0's blocks are shared by everybody else. A BlockTable holds one slot's block
-// pointers. A null pointer means "not here": not made yet, forked since, file full or unreachable, thread ending. One
-// null test covers them all, because the pointer that is tested is the pointer that is used.
+// A series has a process-wide cell: number `cell` (0..511) of chunk `chunk`.
+// Each thread with a slot has a private block for each chunk that it has
+// touched; slot 0's blocks are shared by everybody else. A BlockTable holds one
+// slot's block pointers. A null pointer means "not here": not made yet, forked
+// since, file full or unreachable, thread ending. One null test covers them
+// all, because the pointer that is tested is the pointer that is used.
 //
-// The tables lie in memory that the kernel wipes in a forked child (MADV_WIPEONFORK), raw clone() included: a child can
-// not find its parent's blocks, whatever way it was made.
+// The tables lie in memory that the kernel wipes in a forked child
+// (MADV_WIPEONFORK), raw clone() included: a child can not find its parent's
+// blocks, whatever way it was made.
 
 #ifndef TINE_WRITER_BLOCK_TABLE_H_
 #define TINE_WRITER_BLOCK_TABLE_H_
@@ -21,19 +24,22 @@ namespace tine::internal {
 
 // 4096 blocks are 16 MiB of cells, as many as TINE_MAX_BYTES allows by default.
 inline constexpr uint32_t kMaxChunks = 4096;
-// The entry of every table that is always null: handles that may not count point here.
+// The entry of every table that is always null: handles that may not count
+// point here.
 inline constexpr uint32_t kNoChunk = kMaxChunks;
 
 struct BlockTable {
   std::atomic<Cell*> blocks[kMaxChunks + 1];
 };
 
-// Always-null tables. A thread begins at the first and, once its end has begun, is at the second for good.
+// Always-null tables. A thread begins at the first and, once its end has begun,
+// is at the second for good.
 extern BlockTable g_new_thread_table;
 extern BlockTable g_ended_thread_table;
 
-// The calling thread's table. Initial-exec: one load relative to the thread pointer, no call, also in a shared library
-// that was dlopen'ed (8 bytes of the static TLS surplus).
+// The calling thread's table. Initial-exec: one load relative to the thread
+// pointer, no call, also in a shared library that was dlopen'ed (8 bytes of the
+// static TLS surplus).
 extern __thread BlockTable* t_thread_table
     __attribute__((tls_model("initial-exec")));
 
@@ -46,14 +52,16 @@ struct CellAddress {
   uint32_t cell = 0;  // the first, within the block
 };
 
-// The slow path. Never waits for a thread that may be stopped for good, saves errno, allocates nothing with malloc.
-// Any thread, signal handlers too.
+// The slow path. Never waits for a thread that may be stopped for good, saves
+// errno, allocates nothing with malloc. Any thread, signal handlers too.
 void AddU64Slow(CellAddress address, uint64_t amount) noexcept;
 void AddF64Slow(CellAddress address, double amount) noexcept;
-// One observation: 1 to the u64 cell `count_cell`, `value` to the f64 cell `sum_cell` of one chunk.
+// One observation: 1 to the u64 cell `count_cell`, `value` to the f64 cell
+// `sum_cell` of one chunk.
 void ObserveSlow(uint32_t chunk, uint32_t count_cell, uint32_t sum_cell,
                  double value) noexcept;
-// Slot 0's block of this chunk, made now if need be; null (and counted as a drop) when it cannot be.
+// Slot 0's block of this chunk, made now if need be; null (and counted as a
+// drop) when it cannot be.
 Cell* SharedBlockSlow(uint32_t chunk) noexcept;
 // Something was asked to be counted that cannot be, like a negative increment.
 void CountDroppedObservation() noexcept;

@@ -27,7 +27,8 @@ uint64_t ChunkBytes(const RecordAppender& appender, uint32_t chunk) {
   for (const Series* series = g_registry.ChunkSeriesLocked(chunk);
        series != nullptr; series = series->next_in_chunk) {
     bytes += RecordAppender::SeriesBytes(series);
-    // A family with many series here goes into the file once; its help text may be long.
+    // A family with many series here goes into the file once; its help text may
+    // be long.
     if (series->family->sized_in_pass != pass) {
       series->family->sized_in_pass = pass;
       bytes += appender.FamilyBytes(series->family);
@@ -72,7 +73,8 @@ bool HasPrivateBudget(const ProcessState* process) {
          PrivateBudgetBytes();
 }
 
-// A private block of `chunk` for the thread's slot, or null: then slot 0 serves.
+// A private block of `chunk` for the thread's slot, or null: then slot 0
+// serves.
 Cell* MakePrivateBlock(ProcessState* process, Slot* slot, uint32_t chunk) {
   if (!HasPrivateBudget(process) || !MayRetry(process)) {
     return nullptr;
@@ -81,8 +83,9 @@ Cell* MakePrivateBlock(ProcessState* process, Slot* slot, uint32_t chunk) {
   if (!lock.is_held()) {
     return nullptr;
   }
-  // From here on no signal handler comes in between; until here one may have. It may have made this block, and a second
-  // one would be damage; or it may have forked, so that all that the caller knows is the parent's.
+  // From here on no signal handler comes in between; until here one may have.
+  // It may have made this block, and a second one would be damage; or it may
+  // have forked, so that all that the caller knows is the parent's.
   Cell* made = slot->table.blocks[chunk].load(std::memory_order_relaxed);
   if (made != nullptr || !IsSlotOfThread(slot) ||
       !IsChunkReal(process, chunk) || !HasPrivateBudget(process)) {
@@ -91,7 +94,8 @@ Cell* MakePrivateBlock(ProcessState* process, Slot* slot, uint32_t chunk) {
   RecordAppender appender(process, process->chunk_file[chunk]);
   if (!appender.Reserve(format::kCellsRecordBytes)) {
     if (!appender.HasRoomFor(format::kCellsRecordBytes)) {
-      // Not worth asking again at each increment: no more private blocks in this process.
+      // Not worth asking again at each increment: no more private blocks in
+      // this process.
       __atomic_store_n(&process->private_bytes, PrivateBudgetBytes(),
                        __ATOMIC_RELAXED);
     }
@@ -106,7 +110,8 @@ Cell* MakePrivateBlock(ProcessState* process, Slot* slot, uint32_t chunk) {
   return cells;
 }
 
-// The slow path of every add. Its steps are ordered by how often they are the answer.
+// The slow path of every add. Its steps are ordered by how often they are the
+// answer.
 BlockChoice ChooseBlock(uint32_t chunk) {
   ProcessState* process = CurrentProcess();
   if (process == nullptr || chunk == kNoChunk) {

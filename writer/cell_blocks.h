@@ -10,14 +10,17 @@
 
 namespace tine::internal {
 
-// Bytes of private blocks that a process may have; the rest of TINE_MAX_BYTES is for everything else.
+// Bytes of private blocks that a process may have; the rest of TINE_MAX_BYTES
+// is for everything else.
 uint64_t PrivateBudgetBytes() noexcept;
 
-// Slot 0's block of `chunk`, made if need be together with every family and series of the chunk, all published at once.
-// In a forked child this is what brings inherited series along, at zero. Null: noted in the process.
+// Slot 0's block of `chunk`, made if need be together with every family and
+// series of the chunk, all published at once. In a forked child this is what
+// brings inherited series along, at zero. Null: noted in the process.
 Cell* MakeChunkRealLocked(ProcessState* process, uint32_t chunk) noexcept;
 
-// Publishes one more series in a chunk that is real already. False: no room or no memory; nothing was published.
+// Publishes one more series in a chunk that is real already. False: no room or
+// no memory; nothing was published.
 bool AppendSeriesLocked(ProcessState* process, Series* series) noexcept;
 
 inline bool IsChunkReal(const ProcessState* process, uint32_t chunk) {

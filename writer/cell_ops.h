@@ -1,11 +1,14 @@
 // How one cell is changed. The innermost instructions of the hot path.
 //
-// A private block has one writer thread, but that thread's signal handlers count too, so "load, add, store" in three
-// instructions would lose a handler's adds (23-85 % at high signal rates) and step backwards. The Owner* operations are
-// one instruction (or a retried compare-exchange) that no signal can split; they need no LOCK prefix because no other
-// thread writes the cell. The Shared* operations are for slot 0, which any thread may write.
+// A private block has one writer thread, but that thread's signal handlers
+// count too, so "load, add, store" in three instructions would lose a handler's
+// adds (23-85 % at high signal rates) and step backwards. The Owner* operations
+// are one instruction (or a retried compare-exchange) that no signal can split;
+// they need no LOCK prefix because no other thread writes the cell. The Shared*
+// operations are for slot 0, which any thread may write.
 //
-// A reader in another process needs each aligned 8-byte value whole, and nothing else: everything here is relaxed.
+// A reader in another process needs each aligned 8-byte value whole, and
+// nothing else: everything here is relaxed.
 
 #ifndef TINE_WRITER_CELL_OPS_H_
 #define TINE_WRITER_CELL_OPS_H_
@@ -15,7 +18,8 @@
 
 namespace tine::internal {
 
-// A cell lies in memory that other processes read, so it is a plain u64 changed only through these functions.
+// A cell lies in memory that other processes read, so it is a plain u64 changed
+// only through these functions.
 using Cell = uint64_t;
 
 inline double CellToDouble(uint64_t bits) noexcept {
@@ -52,7 +56,8 @@ inline void SharedAddF64(Cell* cell, double amount) noexcept {
 
 #if defined(TINE_MUTANT_PLAIN_CELL_OPS)
 
-// The control build of the signal tests: what the Owner* operations must not be.
+// The control build of the signal tests: what the Owner* operations must not
+// be.
 inline void OwnerAddU64(Cell* cell, uint64_t amount) noexcept {
   StoreCell(cell, LoadCell(cell) + amount);
 }
@@ -79,8 +84,8 @@ inline void OwnerAddF64(Cell* cell, double amount) noexcept {
 
 #else
 
-// Elsewhere an atomic read-modify-write: LSE or LL/SC on aarch64. Thread sanitizer builds come here too, because it
-// cannot see into assembly.
+// Elsewhere an atomic read-modify-write: LSE or LL/SC on aarch64. Thread
+// sanitizer builds come here too, because it cannot see into assembly.
 inline void OwnerAddU64(Cell* cell, uint64_t amount) noexcept {
   SharedAddU64(cell, amount);
 }

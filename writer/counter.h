@@ -8,15 +8,19 @@
 
 namespace tine {
 
-// A count of whole things that only grows. Served as the sum over all processes, dead ones included.
+// A count of whole things that only grows. Served as the sum over all
+// processes, dead ones included.
 //
-// A handle: copy it freely. Increment() takes about a nanosecond: no lock, no allocation, no system call; any thread,
-// signal handlers and forked children too. Errors: a handle that is not valid counts nothing (status() says why); while
-// no file can be made or grown, increments are dropped and counted in WriterStatus.
+// A handle: copy it freely. Increment() takes about a nanosecond: no lock, no
+// allocation, no system call; any thread, signal handlers and forked children
+// too. Errors: a handle that is not valid counts nothing (status() says why);
+// while no file can be made or grown, increments are dropped and counted in
+// WriterStatus.
 class Counter : public internal::Handle {
  public:
   Counter() = default;
-  // A counter without labels, served as 0 at once. Its name should end in "_total" (Prometheus convention).
+  // A counter without labels, served as 0 at once. Its name should end in
+  // "_total" (Prometheus convention).
   Counter(std::string_view name, std::string_view help,
           const MetricOptions& options = {}) noexcept
       : Handle(internal::RegisterSingle(
@@ -38,13 +42,13 @@ class CounterFamily : public LabelledFamily<Counter> {
   CounterFamily(std::string_view name, std::string_view help,
                 StringSpan label_names,
                 const MetricOptions& options = {}) noexcept
-      : LabelledFamily(
-            internal::Definition(name, help, label_names, options)
-                .OfType(format::MetricType::kCounter,
-                        format::ValueKind::kU64)) {}
+      : LabelledFamily(internal::Definition(name, help, label_names, options)
+                           .OfType(format::MetricType::kCounter,
+                                   format::ValueKind::kU64)) {}
 };
 
-// A total of amounts that need not be whole, like seconds. Otherwise as Counter.
+// A total of amounts that need not be whole, like seconds. Otherwise as
+// Counter.
 class DoubleCounter : public internal::Handle {
  public:
   DoubleCounter() = default;
@@ -56,7 +60,8 @@ class DoubleCounter : public internal::Handle {
                         format::ValueKind::kF64))) {}
   explicit DoubleCounter(const internal::Series* series) : Handle(series) {}
 
-  // A negative amount, NaN or infinity is dropped and counted in WriterStatus: a counter never goes backwards.
+  // A negative amount, NaN or infinity is dropped and counted in WriterStatus:
+  // a counter never goes backwards.
   void Increment(double amount) const noexcept {
     if (__builtin_expect(!(amount >= 0 && amount <= kLargest), 0)) {
       internal::CountDroppedObservation();
@@ -76,15 +81,15 @@ class DoubleCounterFamily : public LabelledFamily<DoubleCounter> {
   DoubleCounterFamily(std::string_view name, std::string_view help,
                       StringSpan label_names,
                       const MetricOptions& options = {}) noexcept
-      : LabelledFamily(
-            internal::Definition(name, help, label_names, options)
-                .OfType(format::MetricType::kCounter,
-                        format::ValueKind::kF64)) {}
+      : LabelledFamily(internal::Definition(name, help, label_names, options)
+                           .OfType(format::MetricType::kCounter,
+                                   format::ValueKind::kF64)) {}
 };
 
-// A number of things that come and go, like requests in flight: add-only like a counter, exact across threads and
-// processes, shown as a gauge. Mode kSum keeps what dead processes left; kLiveSum counts the living only, which is right
-// for anything that dies with its process.
+// A number of things that come and go, like requests in flight: add-only like a
+// counter, exact across threads and processes, shown as a gauge. Mode kSum
+// keeps what dead processes left; kLiveSum counts the living only, which is
+// right for anything that dies with its process.
 class UpDownCounter : public internal::Handle {
  public:
   UpDownCounter() = default;
@@ -112,10 +117,9 @@ class UpDownCounterFamily : public LabelledFamily<UpDownCounter> {
   UpDownCounterFamily(std::string_view name, std::string_view help,
                       StringSpan label_names, GaugeMode mode,
                       const MetricOptions& options = {}) noexcept
-      : LabelledFamily(
-            internal::Definition(name, help, label_names, options)
-                .OfType(format::MetricType::kUpDownCounter,
-                        format::ValueKind::kI64, mode)) {}
+      : LabelledFamily(internal::Definition(name, help, label_names, options)
+                           .OfType(format::MetricType::kUpDownCounter,
+                                   format::ValueKind::kI64, mode)) {}
 };
 
 }  // namespace tine

@@ -19,7 +19,8 @@ using GaugeMode = format::GaugeMode;
 
 // What a definition may say beyond name, help and labels.
 struct MetricOptions {
-  // A base unit such as "seconds" or "bytes"; must be the end of the name (before "_total"). Empty: none.
+  // A base unit such as "seconds" or "bytes"; must be the end of the name
+  // (before "_total"). Empty: none.
   std::string_view unit;
 };
 
@@ -28,7 +29,8 @@ namespace internal {
 struct Family;
 struct Series;
 
-// What is to be registered. Views the caller's arguments, for the length of the call.
+// What is to be registered. Views the caller's arguments, for the length of the
+// call.
 struct Definition {
   Definition(std::string_view name_text, std::string_view help_text,
              StringSpan labels, const MetricOptions& options)
@@ -59,11 +61,13 @@ struct Definition {
   const std::vector<double>* bounds = nullptr;
 };
 
-// Registers, or finds the same definition registered before. Never null; a refused definition gives a family that
-// counts nothing and knows why. Not async-signal-safe.
+// Registers, or finds the same definition registered before. Never null; a
+// refused definition gives a family that counts nothing and knows why. Not
+// async-signal-safe.
 Family* RegisterFamily(const Definition& definition) noexcept;
 
-// The series of a label set, made (and published as 0) if it is new. Null when the labels do not fit the family.
+// The series of a label set, made (and published as 0) if it is new. Null when
+// the labels do not fit the family.
 Series* FindOrAddSeries(Family* family, StringSpan label_values) noexcept;
 Series* FindOrAddSeriesByName(Family* family, const LabelPair* labels,
                               size_t label_count) noexcept;
@@ -84,12 +88,14 @@ const double* BoundsOf(const Series* series, uint32_t* count) noexcept;
 uint64_t ReadU64(CellAddress address) noexcept;
 double ReadF64(CellAddress address) noexcept;
 
-// What every handle is: two words that say where the cells are, and one for questions about it. Trivially copyable and
-// destructible; never dangles, because series are never freed; works in a forked child, where it counts in the
-// child's own file.
+// What every handle is: two words that say where the cells are, and one for
+// questions about it. Trivially copyable and destructible; never dangles,
+// because series are never freed; works in a forked child, where it counts in
+// the child's own file.
 class Handle {
  public:
-  // False when it counts nowhere: default-made, refused at registration, or looked up with wrong labels.
+  // False when it counts nowhere: default-made, refused at registration, or
+  // looked up with wrong labels.
   bool is_valid() const { return address_.chunk != kNoChunk; }
   Status status() const { return StatusOf(series_); }
 
@@ -108,24 +114,28 @@ class Handle {
 
 }  // namespace internal
 
-// A family with labels, whose series are handles of type `Instrument`. Make it at namespace scope or keep it for the
-// life of the process; making the same one twice gives the same series. Any thread.
+// A family with labels, whose series are handles of type `Instrument`. Make it
+// at namespace scope or keep it for the life of the process; making the same
+// one twice gives the same series. Any thread.
 template <typename Instrument>
 class LabelledFamily {
  public:
-  // By position: WithLabels("GET", "200"). A wrong number of values gives a handle that counts nothing (is_valid()
-  // false), one line on stderr and WriterStatus::last_error. Making the series publishes it at once, as 0. The look-up
-  // of an existing series takes no lock and is tens of nanoseconds; keep the handle where that matters.
+  // By position: WithLabels("GET", "200"). A wrong number of values gives a
+  // handle that counts nothing (is_valid() false), one line on stderr and
+  // WriterStatus::last_error. Making the series publishes it at once, as 0. The
+  // look-up of an existing series takes no lock and is tens of nanoseconds;
+  // keep the handle where that matters.
   template <typename... Values>
   Instrument WithLabels(const Values&... values) const noexcept {
     // One more than needed: an array of none is no array.
     const std::string_view list[sizeof...(values) + 1] = {
         std::string_view(values)...};
-    return Instrument(
-        internal::FindOrAddSeries(family_, StringSpan(list, sizeof...(values))));
+    return Instrument(internal::FindOrAddSeries(
+        family_, StringSpan(list, sizeof...(values))));
   }
 
-  // By name, in any order: With({{"method", "GET"}, {"code", "200"}}). Errors as above.
+  // By name, in any order: With({{"method", "GET"}, {"code", "200"}}). Errors
+  // as above.
   Instrument With(std::initializer_list<LabelPair> labels) const noexcept {
     return Instrument(internal::FindOrAddSeriesByName(family_, labels.begin(),
                                                       labels.size()));
@@ -136,7 +146,8 @@ class LabelledFamily {
     return Instrument(internal::FindOrAddSeries(family_, values));
   }
 
-  // Ok, or what is wrong with the definition. Counting on a refused family is safe and does nothing.
+  // Ok, or what is wrong with the definition. Counting on a refused family is
+  // safe and does nothing.
   Status status() const { return internal::StatusOf(family_); }
 
  protected:

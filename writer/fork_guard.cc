@@ -14,10 +14,11 @@
 namespace tine::internal {
 namespace {
 
-// Covers the parent's data with private memory. Not unmapped: the fork may have come between a hot path's load of a
-// block pointer and its add, in a signal handler's frame say, and that add must land somewhere harmless. The header
-// page stays shared, so that a child that cannot make a file of its own can be counted in its parent's; only the slow
-// path writes there.
+// Covers the parent's data with private memory. Not unmapped: the fork may have
+// come between a hot path's load of a block pointer and its add, in a signal
+// handler's frame say, and that add must land somewhere harmless. The header
+// page stays shared, so that a child that cannot make a file of its own can be
+// counted in its parent's; only the slow path writes there.
 void CoverParentData() {
   const bool keeps_header = ::sysconf(_SC_PAGESIZE) == format::kHeaderBytes;
   const uint32_t count = g_image.mapping_count.load(std::memory_order_relaxed);
@@ -26,8 +27,10 @@ void CoverParentData() {
     const bool keeps_this_header = keeps_header && i + 1 == count;
     const uint64_t kept_bytes = keeps_this_header ? format::kHeaderBytes : 0;
     uint8_t* begin = mapping.base + kept_bytes;
-    // PROT_NONE first: only what was touchable costs commit charge. If the kernel has no memory even for that, the
-    // parent's pages stay: one add caught in mid-air may then count in both processes, which is better than a crash.
+    // PROT_NONE first: only what was touchable costs commit charge. If the
+    // kernel has no memory even for that, the parent's pages stay: one add
+    // caught in mid-air may then count in both processes, which is better than
+    // a crash.
     void* cover =
         ::mmap(begin, mapping.reserve_bytes - kept_bytes, PROT_NONE,
                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
@@ -66,21 +69,21 @@ void BecomeOwnProcess(ProcessState* process) {
   CloseParentDescriptors();
   CoverParentData();
   ++g_image.process_number;
-  const int usable_count =
-      static_cast<int>(g_image.slot_count) -
-      __builtin_popcountll(g_image.retired_slots);
+  const int usable_count = static_cast<int>(g_image.slot_count) -
+                           __builtin_popcountll(g_image.retired_slots);
   process->free_slot_count.store(usable_count, std::memory_order_relaxed);
   process->phase.store(Phase::kReady, std::memory_order_release);
 }
 
-// Memory for the life lock is mapped and marked MADV_DONTFORK some microseconds later; a child forked between would
-// keep a dead parent's lock. And a child forked in the middle of Start() has to start again.
+// Memory for the life lock is mapped and marked MADV_DONTFORK some microseconds
+// later; a child forked between would keep a dead parent's lock. And a child
+// forked in the middle of Start() has to start again.
 void BeforeFork() {
   const uint64_t give_up_ns = CoarseNowNs() + kLongestForkDelayNs;
   t_is_forking = true;
   g_image.forks_under_way.fetch_add(1, std::memory_order_seq_cst);
   while ((g_image.is_taking_life_lock.load(std::memory_order_seq_cst) ||
-          g_image.start_phase.load(std::memory_order_acquire) == 1) &&
+          g_image.starter.load(std::memory_order_acquire) > 0) &&
          CoarseNowNs() < give_up_ns) {
     ::sched_yield();
   }
@@ -95,14 +98,11 @@ void InForkedChild() {
   t_is_forking = false;
   ProcessState* process = g_image.process.load(std::memory_order_relaxed);
   if (process == nullptr) {
-    // Forked in the middle of Start() all the same: nobody here would finish it.
-    uint32_t under_way = 1;
-    g_image.start_phase.compare_exchange_strong(under_way, 0,
-                                                std::memory_order_relaxed);
     g_image.forks_under_way.store(0, std::memory_order_relaxed);
     return;
   }
-  // Signals stay as they are until here: a handler that counts first does the reset itself, like any raw fork.
+  // Signals stay as they are until here: a handler that counts first does the
+  // reset itself, like any raw fork.
   SignalShield shield(SignalShield::For::kFork);
   if (!g_image.is_wiped_by_kernel) {
     std::memset(static_cast<void*>(process), 0, g_image.process_bytes);
@@ -112,7 +112,8 @@ void InForkedChild() {
                                               std::memory_order_acquire)) {
     return;
   }
-  // The only thread there is runs this, so no slot of the parent's can still be in somebody's hands.
+  // The only thread there is runs this, so no slot of the parent's can still be
+  // in somebody's hands.
   ForgetThreadSlot();
   g_image.taken_slots.store(0, std::memory_order_relaxed);
   g_image.retired_slots = 0;
@@ -140,7 +141,8 @@ void ResetAfterRawFork(ProcessState* process) noexcept {
     BecomeOwnProcess(process);
     return;
   }
-  // Another thread of this new process is at it; it cannot be interrupted by a signal handler.
+  // Another thread of this new process is at it; it cannot be interrupted by a
+  // signal handler.
   while (process->phase.load(std::memory_order_acquire) != Phase::kReady) {
     ::sched_yield();
   }

@@ -19,9 +19,9 @@ timespec WallNow() {
 
 Gauge::Gauge(const internal::Series* series) noexcept
     : Handle(series),
-      is_most_recent_(
-          series != nullptr &&
-          IsMostRecentMode(series->family->definition.gauge_mode)) {}
+      is_most_recent_(series != nullptr &&
+                      IsMostRecentMode(series->family->definition.gauge_mode)) {
+}
 
 void Gauge::SetSlow(double value) const noexcept {
   internal::Cell* block = internal::SharedBlockSlow(address_.chunk);

@@ -7,12 +7,15 @@
 
 namespace tine {
 
-// A value that is set. `mode` says what several processes' values become: kAll, kLiveAll (one series each, with a label
-// `pid`), kSum, kLiveSum, kMin, kLiveMin, kMax, kLiveMax, kMostRecent, kLiveMostRecent. The live modes forget a process
-// as soon as it is gone. There is no default: merging the wrong way is the classic mistake.
+// A value that is set. `mode` says what several processes' values become: kAll,
+// kLiveAll (one series each, with a label `pid`), kSum, kLiveSum, kMin,
+// kLiveMin, kMax, kLiveMax, kMostRecent, kLiveMostRecent. The live modes forget
+// a process as soon as it is gone. There is no default: merging the wrong way
+// is the classic mistake.
 //
-// Absent from the exposition until it is first set. Any thread, signal handlers and forked children too; a gauge has
-// one value per process, the last one set. For a number that is only ever added to, use UpDownCounter.
+// Absent from the exposition until it is first set. Any thread, signal handlers
+// and forked children too; a gauge has one value per process, the last one set.
+// For a number that is only ever added to, use UpDownCounter.
 class Gauge : public internal::Handle {
  public:
   Gauge() = default;
@@ -34,8 +37,9 @@ class Gauge : public internal::Handle {
     SetIn(block, value);
   }
 
-  // Adds to the value, an unset one counting as 0. Atomic among threads. In the mostrecent modes this is an error (the
-  // sum of two processes' changes is nobody's most recent value): dropped and counted in WriterStatus.
+  // Adds to the value, an unset one counting as 0. Atomic among threads. In the
+  // mostrecent modes this is an error (the sum of two processes' changes is
+  // nobody's most recent value): dropped and counted in WriterStatus.
   void Add(double amount) const noexcept {
     internal::Cell* block = internal::SharedBlock(address_.chunk);
     if (__builtin_expect(block == nullptr || is_most_recent_, 0)) {
@@ -73,13 +77,14 @@ class Gauge : public internal::Handle {
           expected == 0
               ? 0
               : internal::CellToDouble(expected ^ format::kUnsetGaugeBits);
-      desired = internal::DoubleToCell(value + amount) ^ format::kUnsetGaugeBits;
+      desired =
+          internal::DoubleToCell(value + amount) ^ format::kUnsetGaugeBits;
     } while (!__atomic_compare_exchange_n(cell, &expected, desired,
                                           /*weak=*/true, __ATOMIC_RELAXED,
                                           __ATOMIC_RELAXED));
   }
-  // The timestamp is stored after the value and read before it, so a reader never pairs a value with a time later than
-  // its own.
+  // The timestamp is stored after the value and read before it, so a reader
+  // never pairs a value with a time later than its own.
   static void StampTime(internal::Cell* cell) noexcept;
 
   bool is_most_recent_ = false;
@@ -90,10 +95,9 @@ class GaugeFamily : public LabelledFamily<Gauge> {
   GaugeFamily(std::string_view name, std::string_view help,
               StringSpan label_names, GaugeMode mode,
               const MetricOptions& options = {}) noexcept
-      : LabelledFamily(
-            internal::Definition(name, help, label_names, options)
-                .OfType(format::MetricType::kGauge, format::ValueKind::kF64,
-                        mode)) {}
+      : LabelledFamily(internal::Definition(name, help, label_names, options)
+                           .OfType(format::MetricType::kGauge,
+                                   format::ValueKind::kF64, mode)) {}
 };
 
 }  // namespace tine

@@ -20,8 +20,7 @@ std::vector<double> LinearBuckets(double start, double width, int count) {
   return bounds;
 }
 
-std::vector<double> ExponentialBuckets(double start, double factor,
-                                       int count) {
+std::vector<double> ExponentialBuckets(double start, double factor, int count) {
   std::vector<double> bounds;
   if (!(start > 0) || !(factor > 1)) {
     return bounds;

@@ -10,17 +10,22 @@
 namespace tine {
 
 // Upper bounds of buckets, ascending, without +Inf (it is always there).
-// .005 .01 .025 .05 .1 .25 .5 1 2.5 5 10: the default of the Prometheus client libraries, for seconds.
+// .005 .01 .025 .05 .1 .25 .5 1 2.5 5 10: the default of the Prometheus client
+// libraries, for seconds.
 std::vector<double> DefaultBuckets();
-// start, start + width, ...: `count` bounds. Width > 0, count > 0, or the result is empty, which registration refuses.
+// start, start + width, ...: `count` bounds. Width > 0, count > 0, or the
+// result is empty, which registration refuses.
 std::vector<double> LinearBuckets(double start, double width, int count);
-// start, start * factor, ...: `count` bounds. Start > 0, factor > 1, count > 0, or the result is empty.
+// start, start * factor, ...: `count` bounds. Start > 0, factor > 1, count > 0,
+// or the result is empty.
 std::vector<double> ExponentialBuckets(double start, double factor, int count);
 
-// Observations counted in buckets. Served as the sum over all processes, dead ones included. At most 510 bounds.
+// Observations counted in buckets. Served as the sum over all processes, dead
+// ones included. At most 510 bounds.
 //
-// Observe() is a search in the bounds and two adds; safe wherever Counter::Increment() is. A scrape in the middle of it
-// can show the bucket and not yet the sum, but never a `_count` that differs from the buckets.
+// Observe() is a search in the bounds and two adds; safe wherever
+// Counter::Increment() is. A scrape in the middle of it can show the bucket and
+// not yet the sum, but never a `_count` that differs from the buckets.
 class Histogram : public internal::Handle {
  public:
   Histogram() = default;
@@ -29,13 +34,13 @@ class Histogram : public internal::Handle {
             const MetricOptions& options = {}) noexcept
       : Histogram(internal::RegisterSingle(
             internal::Definition(name, help, {}, options)
-                .OfType(format::MetricType::kHistogram,
-                        format::ValueKind::kF64)
+                .OfType(format::MetricType::kHistogram, format::ValueKind::kF64)
                 .WithBounds(bounds))) {}
   explicit Histogram(const internal::Series* series)
       : Handle(series), bounds_(internal::BoundsOf(series, &bound_count_)) {}
 
-  // NaN is dropped and counted in WriterStatus: it would make the sum NaN for ever. (client_golang keeps it.)
+  // NaN is dropped and counted in WriterStatus: it would make the sum NaN for
+  // ever. (client_golang keeps it.)
   void Observe(double value) const noexcept {
     if (__builtin_expect(value != value, 0)) {
       internal::CountDroppedObservation();
@@ -45,7 +50,8 @@ class Histogram : public internal::Handle {
                       address_.cell + bound_count_ + 1, value);
   }
 
-  // For the process's own tests. `bucket` is 0 .. bound_count(), the last one +Inf; not cumulative.
+  // For the process's own tests. `bucket` is 0 .. bound_count(), the last one
+  // +Inf; not cumulative.
   uint32_t bound_count() const { return bound_count_; }
   uint64_t BucketCount(uint32_t bucket) const noexcept {
     return bucket <= bound_count_ ? internal::ReadU64(At(bucket)) : 0;
@@ -82,8 +88,7 @@ class HistogramFamily : public LabelledFamily<Histogram> {
                   const MetricOptions& options = {}) noexcept
       : LabelledFamily(
             internal::Definition(name, help, label_names, options)
-                .OfType(format::MetricType::kHistogram,
-                        format::ValueKind::kF64)
+                .OfType(format::MetricType::kHistogram, format::ValueKind::kF64)
                 .WithBounds(bounds)) {}
 };
 

@@ -17,12 +17,14 @@ namespace {
 
 size_t PageBytes() { return static_cast<size_t>(::sysconf(_SC_PAGESIZE)); }
 
-// Returns when no fork is under way and none can begin: fork_guard.cc looks in the other order. Bounded, since whoever
-// is forking may wait, in a handler of the host's, for a lock that our caller holds.
+// Returns when no fork is under way and none can begin: fork_guard.cc looks in
+// the other order. Bounded, since whoever is forking may wait, in a handler of
+// the host's, for a lock that our caller holds.
 void BeginTaking() {
   const uint64_t give_up_ns = CoarseNowNs() + kLongestForkDelayNs;
   g_image.is_taking_life_lock.store(true, std::memory_order_seq_cst);
-  // This thread's own fork waits anyway: a handler of the host's may have made us its first user.
+  // This thread's own fork waits anyway: a handler of the host's may have made
+  // us its first user.
   const int own_forks = t_is_forking ? 1 : 0;
   while (g_image.forks_under_way.load(std::memory_order_seq_cst) > own_forks &&
          CoarseNowNs() < give_up_ns) {
@@ -56,11 +58,11 @@ void* LockAndMap(int fd) {
 }  // namespace
 
 void* TakeLifeLock(int directory_fd, const char* name) noexcept {
-  // From here to the store below, a forked child would inherit the lock. fork() and we wait for each other; other ways
-  // of forking find the descriptor and the mapping in g_image.
+  // From here to the store below, a forked child would inherit the lock. fork()
+  // and we wait for each other; other ways of forking find the descriptor and
+  // the mapping in g_image.
   BeginTaking();
-  const int fd =
-      ::openat(directory_fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  const int fd = ::openat(directory_fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
   void* life_lock = nullptr;
   int saved_errno = errno;
   if (fd >= 0) {

@@ -40,7 +40,8 @@ uint64_t RoundUp(uint64_t bytes, uint64_t unit) {
 // Enough for a first family, its chunk and a private block.
 uint64_t FirstRealBytes() { return RoundUp(kFirstRealBytes, PageBytes()); }
 
-// A descriptor that a concurrently forked child knows to close, and that is closed at the end of the scope.
+// A descriptor that a concurrently forked child knows to close, and that is
+// closed at the end of the scope.
 class SharedDescriptor {
  public:
   explicit SharedDescriptor(int place) : place_(place) {}
@@ -69,8 +70,9 @@ class SharedDescriptor {
   int fd_ = -1;
 };
 
-// Never fill the host's file system: nothing is made or grown when less than a tenth of it is free, or less than
-// 16 MiB of a large one, or less than a tenth of its inodes. Null, or what to say.
+// Never fill the host's file system: nothing is made or grown when less than a
+// tenth of it is free, or less than 16 MiB of a large one, or less than a tenth
+// of its inodes. Null, or what to say.
 const char* SpaceProblem(const struct statfs& info) {
   const auto total_bytes = static_cast<uint64_t>(info.f_blocks) *
                            static_cast<uint64_t>(info.f_bsize);
@@ -125,18 +127,19 @@ uint64_t LimitOf(int resource) {
   return limit.rlim_cur;
 }
 
-// How large the file may become: address space and sparse size, not memory. RLIMIT_FSIZE is looked at first because
-// going beyond it kills the process (SIGXFSZ).
+// How large the file may become: address space and sparse size, not memory.
+// RLIMIT_FSIZE is looked at first because going beyond it kills the process
+// (SIGXFSZ).
 uint64_t ReserveBytes() {
   const uint64_t wanted_bytes =
       g_image.settings.max_bytes + kOverflowReserveBytes + kLeastReserveBytes;
-  const uint64_t bytes = std::min({wanted_bytes, LimitOf(RLIMIT_FSIZE),
-                                   LimitOf(RLIMIT_AS) / 64});
+  const uint64_t bytes =
+      std::min({wanted_bytes, LimitOf(RLIMIT_FSIZE), LimitOf(RLIMIT_AS) / 64});
   return bytes / PageBytes() * PageBytes();
 }
 
-// MADV_POPULATE_WRITE for kernels before 5.14: a system call that writes one word to each page fails with EFAULT where
-// a store would raise SIGBUS.
+// MADV_POPULATE_WRITE for kernels before 5.14: a system call that writes one
+// word to each page fails with EFAULT where a store would raise SIGBUS.
 bool PopulateBySystemCall(uint8_t* begin, uint64_t bytes) {
   for (uint64_t at = 0; at < bytes; at += PageBytes()) {
     if (::syscall(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, begin + at, 8) != 0) {
@@ -147,7 +150,8 @@ bool PopulateBySystemCall(uint8_t* begin, uint64_t bytes) {
   return true;
 }
 
-// Backs these pages with memory and makes them writable, or leaves them untouchable.
+// Backs these pages with memory and makes them writable, or leaves them
+// untouchable.
 bool MakePagesReal(uint8_t* begin, uint64_t bytes) {
   if (::mprotect(begin, bytes, PROT_READ | PROT_WRITE) != 0) {
     return false;
@@ -184,7 +188,8 @@ uint64_t NamespaceInode(const char* path) {
   return ::stat(path, &info) == 0 ? info.st_ino : 0;
 }
 
-// Field 22 of /proc/self/stat; the second field, the name, may hold blanks and parentheses, so count from the last ')'.
+// Field 22 of /proc/self/stat; the second field, the name, may hold blanks and
+// parentheses, so count from the last ')'.
 uint64_t ProcessStartTicks() {
   SharedDescriptor fd(3);
   if (!fd.Set(::open("/proc/self/stat", O_RDONLY | O_CLOEXEC))) {
@@ -239,15 +244,16 @@ static_assert(2 + sizeof(Settings::executable) + 2 +
                   sizeof(Settings::process_labels) <=
               format::kHeaderStringsMaxBytes);
 
-// The mapping of `fd`, known to a concurrently forked child from the start, with its first pages real. Null: errno.
+// The mapping of `fd`, known to a concurrently forked child from the start,
+// with its first pages real. Null: errno.
 uint8_t* MapData(int fd, uint64_t reserve_bytes) {
-  void* mapping =
-      ::mmap(nullptr, reserve_bytes, PROT_NONE, MAP_SHARED, fd, 0);
+  void* mapping = ::mmap(nullptr, reserve_bytes, PROT_NONE, MAP_SHARED, fd, 0);
   if (mapping == MAP_FAILED) {
     return nullptr;
   }
   auto* base = static_cast<uint8_t*>(mapping);
-  // A tmpfs mounted with huge=always would charge 2 MiB to every process; a core dump needs none of it.
+  // A tmpfs mounted with huge=always would charge 2 MiB to every process; a
+  // core dump needs none of it.
   ::madvise(base, reserve_bytes, MADV_NOHUGEPAGE);
   ::madvise(base, reserve_bytes, MADV_DONTDUMP);
   const uint32_t number = g_image.mapping_count.load(std::memory_order_relaxed);
@@ -281,12 +287,14 @@ bool GiveFinalName(int directory_fd, const char* temp_name, const char* name) {
                   RENAME_NOREPLACE) == 0) {
     return true;
   }
-  // The name holds 128 random bits: without the flag nothing is replaced either.
+  // The name holds 128 random bits: without the flag nothing is replaced
+  // either.
   return errno == EINVAL &&
          ::renameat(directory_fd, temp_name, directory_fd, name) == 0;
 }
 
-// Steps that can fail, in order; null when all is done, else what failed, with errno. The temp file exists when
+// Steps that can fail, in order; null when all is done, else what failed, with
+// errno. The temp file exists when
 // `*has_temp_file`.
 const char* TryCreate(MetricFile* file, SharedDescriptor* directory,
                       const char* temp_name, const FileUuid& uuid,
@@ -348,7 +356,8 @@ void TellParent(ProcessState* process) {
   }
 }
 
-// Nothing of the parent's is needed any more: its page would keep its file's memory after its death.
+// Nothing of the parent's is needed any more: its page would keep its file's
+// memory after its death.
 void LetGoOfParent() {
   auto* parent =
       g_image.parent_header.exchange(nullptr, std::memory_order_relaxed);
@@ -366,10 +375,10 @@ bool CreateMetricFileLocked(ProcessState* process) noexcept {
   SharedDescriptor directory(0);
   if (!directory.Set(OpenMetricsDirectory(directory_path, /*may_create=*/true,
                                           &problem))) {
-    NoteFailure(process,
-                problem != nullptr ? problem
-                                   : "cannot open the metrics directory",
-                errno);
+    NoteFailure(
+        process,
+        problem != nullptr ? problem : "cannot open the metrics directory",
+        errno);
     TellParent(process);
     return false;
   }
@@ -422,19 +431,20 @@ bool GrowMetricFileLocked(ProcessState* process, MetricFile* file,
   if (g_image.is_sealed.load(std::memory_order_relaxed)) {
     return false;
   }
-  // An eighth at a time saves system calls in large files; small ones grow by the page.
+  // An eighth at a time saves system calls in large files; small ones grow by
+  // the page.
   uint64_t target_bytes =
       std::max(wanted_bytes, file->real_bytes + file->real_bytes / 8);
   target_bytes =
       std::min(RoundUp(target_bytes, PageBytes()), file->reserve_bytes);
   struct statfs info;
-  // The path may mean nothing after a chroot; then the page request alone must tell.
+  // The path may mean nothing after a chroot; then the page request alone must
+  // tell.
   const bool is_known = ::statfs(g_image.settings.directory, &info) == 0;
   const char* problem = is_known ? SpaceProblem(info) : nullptr;
   errno = 0;
-  if (problem == nullptr &&
-      !MakePagesReal(file->base + file->real_bytes,
-                     target_bytes - file->real_bytes)) {
+  if (problem == nullptr && !MakePagesReal(file->base + file->real_bytes,
+                                           target_bytes - file->real_bytes)) {
     problem = "no memory for a metric file to grow";
   }
   if (problem != nullptr) {
@@ -453,7 +463,8 @@ bool GrowMetricFileLocked(ProcessState* process, MetricFile* file,
 
 void MarkCleanExit() noexcept {
   ProcessState* process = g_image.process.load(std::memory_order_acquire);
-  // Zero in a child that has made no file: its parent's file is not its own to mark.
+  // Zero in a child that has made no file: its parent's file is not its own to
+  // mark.
   const uint32_t count =
       process == nullptr
           ? 0

@@ -1,4 +1,5 @@
-// One metric file's life: made, grown, left behind. All functions need the slow-path lock and are async-signal-safe.
+// One metric file's life: made, grown, left behind. All functions need the
+// slow-path lock and are async-signal-safe.
 
 #ifndef TINE_WRITER_METRIC_FILE_H_
 #define TINE_WRITER_METRIC_FILE_H_
@@ -9,11 +10,13 @@
 
 namespace tine::internal {
 
-// Makes the process's next file, complete with header and life lock, under its final name. False: the failure is noted
-// in `process` (NoteFailure), and nothing is left behind.
+// Makes the process's next file, complete with header and life lock, under its
+// final name. False: the failure is noted in `process` (NoteFailure), and
+// nothing is left behind.
 bool CreateMetricFileLocked(ProcessState* process) noexcept;
 
-// Makes `file` real up to `wanted_bytes` (within its reserve), so that stores there cannot raise SIGBUS. False: noted.
+// Makes `file` real up to `wanted_bytes` (within its reserve), so that stores
+// there cannot raise SIGBUS. False: noted.
 bool GrowMetricFileLocked(ProcessState* process, MetricFile* file,
                           uint64_t wanted_bytes) noexcept;
 

@@ -34,14 +34,12 @@ std::string LastError(const ProcessState* process) {
 }
 
 Status FileStatus(ProcessState* process) {
-  if (process->file_count != 0 ||
-      internal::CreateMetricFileLocked(process)) {
+  if (process->file_count != 0 || internal::CreateMetricFileLocked(process)) {
     return Status();
   }
   return Status(ErrorCode::kFileUnavailable,
-                "no metric file in " +
-                    std::string(g_image.settings.directory) + ": " +
-                    LastError(process));
+                "no metric file in " + std::string(g_image.settings.directory) +
+                    ": " + LastError(process));
 }
 
 // A process label that some family already has as its own label.
@@ -77,7 +75,8 @@ Status ApplyOptions(const InitOptions& options, Settings* settings) {
   return status;
 }
 
-// Marks the clean exit. Not a static object's destructor: the others' destructors may still count, and may.
+// Marks the clean exit. Not a static object's destructor: the others'
+// destructors may still count, and may.
 __attribute__((destructor)) void OnExit() { internal::MarkCleanExit(); }
 
 }  // namespace

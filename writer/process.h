@@ -15,30 +15,37 @@
 namespace tine {
 
 struct InitOptions {
-  // The metrics directory; empty: $TINE_DIR, else /run/tine if it exists, else /dev/shm/tine-<effective uid>.
+  // The metrics directory; empty: $TINE_DIR, else /run/tine if it exists, else
+  // /dev/shm/tine-<effective uid>.
   std::string_view directory;
-  // Labels that every series of this process carries, besides those of $TINE_PROCESS_LABELS ("app=web,zone=b"); on a
-  // clash these win. `le`, `quantile` and names beginning with "__" are refused.
+  // Labels that every series of this process carries, besides those of
+  // $TINE_PROCESS_LABELS ("app=web,zone=b"); on a clash these win. `le`,
+  // `quantile` and names beginning with "__" are refused.
   std::vector<LabelPair> process_labels;
-  // The label `pid` of this process's gauges of mode kAll and kLiveAll; empty: $TINE_WORKER_ID, else the pid.
+  // The label `pid` of this process's gauges of mode kAll and kLiveAll; empty:
+  // $TINE_WORKER_ID, else the pid.
   std::string_view worker_id;
 };
 
-// Optional. Sets the above and makes the process's metric file now. Call it before anything is counted or looked up,
-// and before metrics without labels are made (those make the file); in a forked child before the child counts. What it
-// sets is inherited by later children.
-// Errors: kAlreadyStarted (this process has its file: nothing was changed), kInvalidLabel, kFileUnavailable (counting
-// goes on as a counted no-op and the file is tried again every 10 s). Not async-signal-safe.
+// Optional. Sets the above and makes the process's metric file now. Call it
+// before anything is counted or looked up, and before metrics without labels
+// are made (those make the file); in a forked child before the child counts.
+// What it sets is inherited by later children. Errors: kAlreadyStarted (this
+// process has its file: nothing was changed), kInvalidLabel, kFileUnavailable
+// (counting goes on as a counted no-op and the file is tried again every 10 s).
+// Not async-signal-safe.
 Status Init(const InitOptions& options = {});
 
-// Makes this process's metric file now instead of at its first count. For forked children that are about to chroot,
-// change their user or enter a sandbox. No effect when the file is there. Errors: kFileUnavailable.
+// Makes this process's metric file now instead of at its first count. For
+// forked children that are about to chroot, change their user or enter a
+// sandbox. No effect when the file is there. Errors: kFileUnavailable.
 // Async-signal-safe but for the text of an error.
 Status AfterFork();
 
-// Promises no system call from here on, for seccomp: everything that exists counts on; what would need a system call
-// (a new series, a new thread's private block, growth) is not made, and counts in shared blocks or is dropped and
-// counted. Cannot be undone.
+// Promises no system call from here on, for seccomp: everything that exists
+// counts on; what would need a system call (a new series, a new thread's
+// private block, growth) is not made, and counts in shared blocks or is dropped
+// and counted. Cannot be undone.
 void Seal() noexcept;
 
 // Directory, file, drops, last error: what a status page of the host may show.

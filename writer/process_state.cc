@@ -79,6 +79,7 @@ bool MapProcessState() {
 bool StartOnce() {
   // First, so that a fork waits for all the rest.
   const bool has_fork_handlers = InstallForkHandlers();
+  g_image.settings = Settings();  // what a parent had got to
   if (!ReadEnvironment(&g_image.settings)) {
     g_image.is_disabled.store(true, std::memory_order_relaxed);
     return false;
@@ -93,37 +94,42 @@ bool StartOnce() {
   return true;
 }
 
+void StartNow() noexcept {
+  // A cancellation would be an exception that nobody may catch.
+  SignalShield shield;
+  try {
+    StartOnce();
+  } catch (...) {
+    g_image.is_disabled.store(true, std::memory_order_relaxed);
+  }
+  g_image.starter.store(ImageState::kStarted, std::memory_order_release);
+}
+
 }  // namespace
 
 bool Start() noexcept {
-  uint32_t phase = g_image.start_phase.load(std::memory_order_acquire);
-  if (phase == 0 && g_image.start_phase.compare_exchange_strong(
-                        phase, 1, std::memory_order_acquire)) {
-    // A cancellation would be an exception that nobody may catch.
-    SignalShield shield;
-    try {
-      StartOnce();
-    } catch (...) {
-      g_image.is_disabled.store(true, std::memory_order_relaxed);
-    }
-    g_image.start_phase.store(2, std::memory_order_release);
-    phase = 2;
-  }
-  // Another thread is at it. Bounded: in a child forked in the middle of it nobody would ever finish.
+  // Another thread may be at it. Bounded, since it may be stopped.
   const uint64_t give_up_ns = CoarseNowNs() + 1'000'000'000;
-  while (phase != 2 && CoarseNowNs() < give_up_ns) {
-    ::sched_yield();
-    phase = g_image.start_phase.load(std::memory_order_acquire);
+  int32_t starter = g_image.starter.load(std::memory_order_acquire);
+  while (starter != ImageState::kStarted && CoarseNowNs() < give_up_ns) {
+    const int32_t self = ::getpid();
+    if (starter != self && g_image.starter.compare_exchange_strong(
+                               starter, self, std::memory_order_acquire)) {
+      StartNow();
+    } else {
+      ::sched_yield();
+    }
+    starter = g_image.starter.load(std::memory_order_acquire);
   }
-  return phase == 2 && !g_image.is_disabled.load(std::memory_order_relaxed);
+  return starter == ImageState::kStarted &&
+         !g_image.is_disabled.load(std::memory_order_relaxed);
 }
 
 ProcessState* CurrentProcess() noexcept {
   ProcessState* process = g_image.process.load(std::memory_order_acquire);
-  if (process != nullptr && __builtin_expect(process->phase.load(
-                                                 std::memory_order_acquire) !=
-                                                 Phase::kReady,
-                                             0)) {
+  if (process != nullptr &&
+      __builtin_expect(
+          process->phase.load(std::memory_order_acquire) != Phase::kReady, 0)) {
     ResetAfterRawFork(process);
   }
   return process;
@@ -145,12 +151,13 @@ bool MayRetry(ProcessState* process) noexcept {
   if (retry_at_ns == 0) {
     return true;
   }
-  if (process->calls_until_clock_check.fetch_sub(
-          1, std::memory_order_relaxed) > 0) {
+  if (process->calls_until_clock_check.fetch_sub(1, std::memory_order_relaxed) >
+      0) {
     return false;
   }
   const uint64_t now_ns = CoarseNowNs();
-  // Hot callers are let through to the clock ever more seldom, slow ones at every call.
+  // Hot callers are let through to the clock ever more seldom, slow ones at
+  // every call.
   const uint64_t checked_ns =
       process->clock_checked_ns.exchange(now_ns, std::memory_order_relaxed);
   int32_t period = process->clock_check_period.load(std::memory_order_relaxed);
@@ -182,12 +189,13 @@ void CountDrops(ProcessState* process, uint64_t observations,
   if (process == nullptr) {
     return;
   }
-  // The first file's header; its pointer is stored before `file_count` and never changes in this process.
+  // The first file's header; its pointer is stored before `file_count` and
+  // never changes in this process.
   const bool has_file =
       __atomic_load_n(&process->file_count, __ATOMIC_ACQUIRE) != 0;
   auto* header = has_file ? process->files[0].dynamic() : nullptr;
-  auto& observation_count = has_file ? header->dropped_observations
-                                     : process->dropped_observations;
+  auto& observation_count =
+      has_file ? header->dropped_observations : process->dropped_observations;
   auto& series_count =
       has_file ? header->dropped_series : process->dropped_series;
   if (observations != 0) {

@@ -1,9 +1,10 @@
 // The writer's state, split by what a fork does to it.
 //
-// ImageState is as old as the process image (since exec): settings, what was registered, where mappings are. A forked
-// child has a copy.
-// ProcessState belongs to one process. It lies in MADV_WIPEONFORK memory: a forked child, raw clone() included, finds
-// zeroes there, and zeroes mean "nothing made yet, lock free, no file, no slot taken".
+// ImageState is as old as the process image (since exec): settings, what was
+// registered, where mappings are. A forked child has a copy. ProcessState
+// belongs to one process. It lies in MADV_WIPEONFORK memory: a forked child,
+// raw clone() included, finds zeroes there, and zeroes mean "nothing made yet,
+// lock free, no file, no slot taken".
 
 #ifndef TINE_WRITER_PROCESS_STATE_H_
 #define TINE_WRITER_PROCESS_STATE_H_
@@ -43,7 +44,8 @@ struct MetricFile {
 
 // A thread's right to private blocks.
 struct alignas(64) Slot {
-  // Given back with release and taken with acquire: the taker goes on from the numbers in the blocks.
+  // Given back with release and taken with acquire: the taker goes on from the
+  // numbers in the blocks.
   std::atomic<uint32_t> is_taken;
   BlockTable table;
 };
@@ -58,7 +60,7 @@ struct ProcessState {
   // Under the lock.
   uint32_t file_count;
   uint64_t private_bytes;  // of private blocks made
-  bool has_told_parent;     // that this child could not make a file
+  bool has_told_parent;    // that this child could not make a file
   MetricFile files[kMaxFiles];
   uint8_t chunk_file[kMaxChunks];  // which file holds a chunk, once it is real
 
@@ -77,7 +79,7 @@ struct ProcessState {
   std::atomic<int> last_error_errno;    // 0: none
 
   BlockTable shared;  // slot 0
-  Slot slots[1];      // as many as ImageState::slot_count; slot number = index + 1
+  Slot slots[1];  // as many as ImageState::slot_count; slot number = index + 1
 };
 
 // A data mapping that a forked child must cover.
@@ -105,11 +107,15 @@ struct Settings {
 
 struct ImageState {
   std::atomic<ProcessState*> process{nullptr};
-  std::atomic<uint32_t> start_phase{0};  // 0 not begun, 1 under way, 2 done
+  // 0, then the pid of whose thread is in Start(), then kStarted. The pid,
+  // because a child forked in the middle of it has to begin again.
+  static constexpr int32_t kStarted = -1;
+  std::atomic<int32_t> starter{0};
   size_t process_bytes = 0;
   uint32_t slot_count = 0;
   bool is_wiped_by_kernel = false;  // else by the atfork handler alone
-  // Counts processes down a chain of forks, so that what the parent cached is told from the child's own.
+  // Counts processes down a chain of forks, so that what the parent cached is
+  // told from the child's own.
   uint32_t process_number = 1;
   pthread_key_t thread_key = 0;
   bool has_thread_key = false;
@@ -121,17 +127,20 @@ struct ImageState {
   // Found out with the first file in a directory.
   std::atomic<format::LifeLock> life_lock{format::LifeLock::kUnknown};
 
-  // Slots ever taken, and slots that may not be taken, as bits. After a raw clone() the one surviving thread may still
-  // point at a slot that it no longer owns and that we cannot know; so all that were taken are retired.
+  // Slots ever taken, and slots that may not be taken, as bits. After a raw
+  // clone() the one surviving thread may still point at a slot that it no
+  // longer owns and that we cannot know; so all that were taken are retired.
   std::atomic<uint64_t> taken_slots{0};
   uint64_t retired_slots = 0;
 
   DataMapping mappings[kMaxFiles] = {};
   std::atomic<uint32_t> mapping_count{0};
-  // The parent's header page, kept by a child that has no file yet, to be counted there.
+  // The parent's header page, kept by a child that has no file yet, to be
+  // counted there.
   std::atomic<format::FileHeaderDynamic*> parent_header{nullptr};
 
-  // Descriptors and the life lock's mapping while a file is being made: a concurrent fork's child gives them up.
+  // Descriptors and the life lock's mapping while a file is being made: a
+  // concurrent fork's child gives them up.
   std::atomic<int> open_descriptors[4] = {{-1}, {-1}, {-1}, {-1}};
   std::atomic<void*> unprotected_life_lock{nullptr};
   std::atomic<bool> is_taking_life_lock{false};
@@ -142,18 +151,20 @@ struct ImageState {
 
 extern ImageState g_image;
 
-// Makes the process state, once per image; reads the environment. False: counting is off for good (no memory, or
-// TINE_DISABLE). Not async-signal-safe; registrations call it.
+// Makes the process state, once per image; reads the environment. False:
+// counting is off for good (no memory, or TINE_DISABLE). Not async-signal-safe;
+// registrations call it.
 bool Start() noexcept;
 
-// The process's state, reset first if this is a forked child. Null before Start(). Async-signal-safe.
+// The process's state, reset first if this is a forked child. Null before
+// Start(). Async-signal-safe.
 ProcessState* CurrentProcess() noexcept;
 
 // Coarse monotonic nanoseconds; never 0.
 uint64_t CoarseNowNs() noexcept;
 
-// After a failure the next attempt comes 10 s later. Between, almost every call is answered without looking at a
-// clock, however hot the path is that asks.
+// After a failure the next attempt comes 10 s later. Between, almost every call
+// is answered without looking at a clock, however hot the path is that asks.
 bool MayRetry(ProcessState* process) noexcept;
 void NoteFailure(ProcessState* process, const char* what,
                  int error_number) noexcept;
@@ -162,7 +173,8 @@ void NoteSuccess(ProcessState* process) noexcept;
 void CountDrops(ProcessState* process, uint64_t observations,
                 uint64_t series) noexcept;
 
-// One line on stderr, "tine: " in front, made without stdio. Not when TINE_LOG=off.
+// One line on stderr, "tine: " in front, made without stdio. Not when
+// TINE_LOG=off.
 void Complain(const char* what, const char* detail, int error_number) noexcept;
 
 }  // namespace tine::internal

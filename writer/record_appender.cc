@@ -75,9 +75,11 @@ Cell* RecordAppender::AppendCells(uint32_t slot, uint32_t chunk) {
 void RecordAppender::Publish() {
   assert(end_ <= file_->real_bytes);
   file_->used = end_;
-  // Everything written above was invisible: readers stop at `used`. This release store pairs with the reader's fence
-  // between its read of `used` and its reads of records, and makes all of it visible at once. If the process is killed
-  // before this line, the half-written records lie beyond `used` for ever; nothing needs repair.
+  // Everything written above was invisible: readers stop at `used`. This
+  // release store pairs with the reader's fence between its read of `used` and
+  // its reads of records, and makes all of it visible at once. If the process
+  // is killed before this line, the half-written records lie beyond `used` for
+  // ever; nothing needs repair.
   file_->dynamic()->used.store(end_, std::memory_order_release);
 }
 

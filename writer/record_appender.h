@@ -1,5 +1,5 @@
-// Puts records at the end of a metric file: room, encoding, and the one store that publishes. Everything here needs the
-// slow-path lock.
+// Puts records at the end of a metric file: room, encoding, and the one store
+// that publishes. Everything here needs the slow-path lock.
 
 #ifndef TINE_WRITER_RECORD_APPENDER_H_
 #define TINE_WRITER_RECORD_APPENDER_H_
@@ -11,7 +11,8 @@
 
 namespace tine::internal {
 
-// Appends to one file; nothing is visible before Publish(). Records published together are seen together.
+// Appends to one file; nothing is visible before Publish(). Records published
+// together are seen together.
 class RecordAppender {
  public:
   RecordAppender(ProcessState* process, uint32_t file_number)
@@ -24,7 +25,8 @@ class RecordAppender {
   bool HasRoomFor(uint64_t bytes) const {
     return end_ + bytes <= file_->reserve_bytes;
   }
-  // Makes `bytes` more real. False: full, or noted in the process. Call it once, for all that follows.
+  // Makes `bytes` more real. False: full, or noted in the process. Call it
+  // once, for all that follows.
   bool Reserve(uint64_t bytes);
 
   // The FAMILY record, unless this file has it.

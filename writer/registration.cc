@@ -1,4 +1,5 @@
-// Registering families and finding series: the checks, and what their failures say.
+// Registering families and finding series: the checks, and what their failures
+// say.
 
 #include <algorithm>
 #include <cmath>
@@ -44,8 +45,7 @@ Status CheckName(const Definition& definition) {
                       " is refused: a name is [a-zA-Z_:][a-zA-Z0-9_:]*, at "
                       "most 1024 bytes");
   }
-  if (definition.help.size() > kMaxHelpBytes ||
-      !IsValidUtf8(definition.help)) {
+  if (definition.help.size() > kMaxHelpBytes || !IsValidUtf8(definition.help)) {
     return Status(ErrorCode::kInvalidName,
                   "the help text of " + name +
                       " is refused: it must be UTF-8, at most 65536 bytes");
@@ -156,7 +156,8 @@ Status CheckDefinition(const Definition& definition,
   return status;
 }
 
-// What differs between a family and a second definition of its name; null if nothing does.
+// What differs between a family and a second definition of its name; null if
+// nothing does.
 const char* DifferenceFrom(const Family* family, const Definition& definition,
                            const std::vector<double>& bounds) {
   const FamilyView& known = family->definition;
@@ -177,8 +178,7 @@ const char* DifferenceFrom(const Family* family, const Definition& definition,
       known.label_names.size() == definition.label_names.size();
   size_t i = 0;
   for (const std::string_view name : known.label_names) {
-    has_same_labels =
-        has_same_labels && name == definition.label_names[i++];
+    has_same_labels = has_same_labels && name == definition.label_names[i++];
   }
   if (!has_same_labels) {
     return "labels";
@@ -212,8 +212,7 @@ Family* AddRefusedLocked(const Status& status) {
     return &g_disabled_family;
   }
   std::memcpy(message, status.message().c_str(), size_bytes);
-  Family* family =
-      g_registry.AddFamilyLocked({}, {}, message, status.code());
+  Family* family = g_registry.AddFamilyLocked({}, {}, message, status.code());
   void* memory = g_arena.AllocateLocked(sizeof(Series));
   if (family == nullptr || memory == nullptr) {
     return &g_disabled_family;
@@ -238,12 +237,11 @@ Family* AddOrFindLocked(const Definition& definition,
                          " is registered already with another " + difference);
     return nullptr;
   }
-  Family* family =
-      g_registry.family_count() >= kMaxFamilies
-          ? nullptr
-          : g_registry.AddFamilyLocked(ViewOf(definition, bounds),
-                                       definition.label_names, nullptr,
-                                       ErrorCode::kOk);
+  Family* family = g_registry.family_count() >= kMaxFamilies
+                       ? nullptr
+                       : g_registry.AddFamilyLocked(ViewOf(definition, bounds),
+                                                    definition.label_names,
+                                                    nullptr, ErrorCode::kOk);
   if (family == nullptr) {
     *status = Status(ErrorCode::kLimitReached,
                      "no memory, or no room beyond 10000 families, for " +
@@ -275,21 +273,22 @@ bool AreValuesPossible(StringSpan values) {
 
 // What everything but private blocks may take.
 bool IsOverBudget(uint64_t more_bytes, bool may_use_reserve) {
-  const uint64_t budget_bytes =
-      g_image.settings.max_bytes - PrivateBudgetBytes() +
-      (may_use_reserve ? kOverflowReserveBytes : 0);
+  const uint64_t budget_bytes = g_image.settings.max_bytes -
+                                PrivateBudgetBytes() +
+                                (may_use_reserve ? kOverflowReserveBytes : 0);
   return g_registry.record_bytes() + more_bytes > budget_bytes;
 }
 
-// A new series in its place, published if its chunk is or can be made real. Null: no room.
+// A new series in its place, published if its chunk is or can be made real.
+// Null: no room.
 Series* PlaceSeriesLocked(ProcessState* process, Family* family,
                           StringSpan values, uint64_t hash) {
   Series* series =
       g_registry.NewSeriesLocked(family, values, hash, /*new chunk=*/false);
   if (series != nullptr && IsChunkReal(process, series->address.chunk) &&
       !AppendSeriesLocked(process, series)) {
-    // A chunk that is real may hold published series only. In a new one this series waits for room, and its counts
-    // meet a null block until then.
+    // A chunk that is real may hold published series only. In a new one this
+    // series waits for room, and its counts meet a null block until then.
     series =
         g_registry.NewSeriesLocked(family, values, hash, /*new chunk=*/true);
   }
@@ -308,7 +307,8 @@ Series* OverflowSeriesLocked(ProcessState* process, Family* family) {
   if (series != nullptr) {
     return series;
   }
-  // No vector: a child forked by hand from a threaded process may be here, where malloc can hang.
+  // No vector: a child forked by hand from a threaded process may be here,
+  // where malloc can hang.
   std::string_view list[kMaxLabelCount];
   std::fill(std::begin(list), std::end(list), kOverflowLabelValue);
   const StringSpan values(list, family->definition.label_names.size());
@@ -372,7 +372,8 @@ Series* AddSeries(ProcessState* process, Family* family,
     values_bytes += 2 + value.size();
   }
   record.label_values = StringListView(nullptr, values_bytes, 0);
-  // Metrics without labels are as many as there are families, so they may use what is kept for overflow series.
+  // Metrics without labels are as many as there are families, so they may use
+  // what is kept for overflow series.
   if (AreValuesPossible(label_values) &&
       !IsOverBudget(EncodedSeriesBytes(record),
                     /*may_use_reserve=*/label_values.empty())) {
@@ -488,9 +489,9 @@ CellAddress AddressOf(const Series* series) noexcept {
 }
 
 const double* BoundsOf(const Series* series, uint32_t* count) noexcept {
-  *count = series == nullptr ? 0
-                             : static_cast<uint32_t>(
-                                   series->family->definition.bound_count);
+  *count = series == nullptr
+               ? 0
+               : static_cast<uint32_t>(series->family->definition.bound_count);
   return series == nullptr ? nullptr : series->family->definition.bounds;
 }
 

@@ -11,7 +11,8 @@ namespace {
 constexpr size_t kFirstTableCapacity = 256;
 
 uint64_t Mix(uint64_t a, uint64_t b) {
-  // The two halves of a 128-bit product, folded: every input bit reaches every output bit.
+  // The two halves of a 128-bit product, folded: every input bit reaches every
+  // output bit.
   __extension__ using Wide = unsigned __int128;
   const Wide product = static_cast<Wide>(a) * b;
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
@@ -104,7 +105,8 @@ Family* Registry::FindFamily(std::string_view name) const noexcept {
 
 Series* Registry::FindSeries(const Family* family, StringSpan label_values,
                              uint64_t hash) const noexcept {
-  // Acquire on the table and on the entry: what they point to was written before.
+  // Acquire on the table and on the entry: what they point to was written
+  // before.
   Table* table = table_.load(std::memory_order_acquire);
   if (table == nullptr) {
     return nullptr;
@@ -201,7 +203,8 @@ void Registry::PublishSeriesLocked(Series* series) noexcept {
   series->next_in_chunk = newest.load(std::memory_order_relaxed);
   newest.store(series, std::memory_order_release);
   Table* table = table_.load(std::memory_order_relaxed);
-  // Three quarters full at most. If the table cannot grow it fills further, but one entry always stays empty.
+  // Three quarters full at most. If the table cannot grow it fills further, but
+  // one entry always stays empty.
   if (4 * (series_count_ + 1) > 3 * table->capacity && !GrowTableLocked() &&
       series_count_ + 2 > table->capacity) {
     return;  // counts, but every later look-up makes it anew: memory is gone
@@ -228,14 +231,15 @@ void Registry::InsertLocked(Table* table, Series* series) noexcept {
   }
   Entry& entry = table->entries()[i];
   entry.hash.store(series->hash, std::memory_order_relaxed);
-  // Release: pairs with the acquire in FindSeries. A reader sees no entry, or all of it.
+  // Release: pairs with the acquire in FindSeries. A reader sees no entry, or
+  // all of it.
   entry.series.store(series, std::memory_order_release);
 }
 
 bool Registry::GrowTableLocked() noexcept {
   Table* old = table_.load(std::memory_order_relaxed);
-  const size_t capacity = old == nullptr ? kFirstTableCapacity
-                                         : 2 * old->capacity;
+  const size_t capacity =
+      old == nullptr ? kFirstTableCapacity : 2 * old->capacity;
   Table* table = NewTableLocked(capacity);
   if (table == nullptr) {
     return false;
@@ -246,8 +250,8 @@ bool Registry::GrowTableLocked() noexcept {
       InsertLocked(table, series);
     }
   }
-  // The old table stays as it is: readers may be in it, and miss only what is added from now on; a miss is looked up
-  // again under the lock.
+  // The old table stays as it is: readers may be in it, and miss only what is
+  // added from now on; a miss is looked up again under the lock.
   table_.store(table, std::memory_order_release);
   return true;
 }

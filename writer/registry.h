@@ -1,9 +1,11 @@
-// What this process image has registered: families, series, and where their cells are. Data only: no file, no system
-// call but for memory.
+// What this process image has registered: families, series, and where their
+// cells are. Data only: no file, no system call but for memory.
 //
-// Append-only, in memory that is copied on fork. Entries never move and are never freed; an entry is complete before
-// the one store that makes it findable. So look-ups take no lock, and the copy that a forked child gets is consistent
-// whatever another thread was doing. Adding needs the slow-path lock (functions ending in Locked).
+// Append-only, in memory that is copied on fork. Entries never move and are
+// never freed; an entry is complete before the one store that makes it
+// findable. So look-ups take no lock, and the copy that a forked child gets is
+// consistent whatever another thread was doing. Adding needs the slow-path lock
+// (functions ending in Locked).
 
 #ifndef TINE_WRITER_REGISTRY_H_
 #define TINE_WRITER_REGISTRY_H_
@@ -27,18 +29,21 @@ struct Series;
 struct Family {
   FamilyView definition;
   uint32_t cell_count = 0;
-  // Null until it is needed. Counts what has no series of its own: label sets beyond the cap, and impossible ones.
+  // Null until it is needed. Counts what has no series of its own: label sets
+  // beyond the cap, and impossible ones.
   std::atomic<Series*> overflow{nullptr};
-  // Why it cannot count; null if it can. A family that was refused is kept so that its status can be asked for.
+  // Why it cannot count; null if it can. A family that was refused is kept so
+  // that its status can be asked for.
   ErrorCode error_code = ErrorCode::kOk;
   const char* error_message = nullptr;
   Family* next = nullptr;
-  // Where its FAMILY record is, in the file `published_file` of the process with number `published_process`. Only
-  // under the lock.
+  // Where its FAMILY record is, in the file `published_file` of the process
+  // with number `published_process`. Only under the lock.
   uint32_t published_process = 0;
   uint32_t published_file = 0;
   uint32_t published_offset = 0;
-  // The last addition of sizes that took this family in (ChunkBytes). Only under the lock.
+  // The last addition of sizes that took this family in (ChunkBytes). Only
+  // under the lock.
   uint64_t sized_in_pass = 0;
 };
 
@@ -59,15 +64,17 @@ class Registry {
   Family* FindFamily(std::string_view name) const noexcept;
   Series* FindSeries(const Family* family, StringSpan label_values,
                      uint64_t hash) const noexcept;
-  static uint64_t HashOf(const Family* family, StringSpan label_values) noexcept;
+  static uint64_t HashOf(const Family* family,
+                         StringSpan label_values) noexcept;
 
   // Copies the definition; null when memory is short.
   Family* AddFamilyLocked(const FamilyView& definition, StringSpan label_names,
                           const char* error_message,
                           ErrorCode error_code) noexcept;
 
-  // Memory for a series and its place among the cells; not findable yet. Null when memory or the chunks are used up.
-  // The place is in the current chunk if it fits there, else in a new one. `wants_new_chunk` leaves the current one.
+  // Memory for a series and its place among the cells; not findable yet. Null
+  // when memory or the chunks are used up. The place is in the current chunk if
+  // it fits there, else in a new one. `wants_new_chunk` leaves the current one.
   Series* NewSeriesLocked(Family* family, StringSpan label_values,
                           uint64_t hash, bool wants_new_chunk) noexcept;
   // Makes it findable.
@@ -84,7 +91,8 @@ class Registry {
            format::kCellsPerBlock;
   }
 
-  // Bytes that the records of everything registered take in a file, without private blocks.
+  // Bytes that the records of everything registered take in a file, without
+  // private blocks.
   uint64_t record_bytes() const { return record_bytes_; }
   uint32_t family_count() const { return family_count_; }
 
@@ -107,12 +115,14 @@ class Registry {
   size_t series_count_ = 0;
   uint32_t family_count_ = 0;
   uint64_t record_bytes_ = 0;
-  // The next free cell index; chunk and place within it in one word, so that a fork never sees them half moved.
+  // The next free cell index; chunk and place within it in one word, so that a
+  // fork never sees them half moved.
   std::atomic<uint32_t> next_cell_{0};
   std::atomic<Series*> chunk_series_[kMaxChunks] = {};
 };
 
-// The one registry; constant-initialised, so that namespace-scope metrics of any translation unit may use it.
+// The one registry; constant-initialised, so that namespace-scope metrics of
+// any translation unit may use it.
 extern Registry g_registry;
 
 }  // namespace tine::internal

@@ -77,9 +77,8 @@ void ReadBootId(Settings* settings) {
 
 // The process labels as they are, in pairs that view `packed`.
 std::vector<LabelPair> UnpackLabels(const std::string& packed, size_t count) {
-  const StringListView strings(
-      reinterpret_cast<const uint8_t*>(packed.data()), packed.size(),
-      2 * count);
+  const StringListView strings(reinterpret_cast<const uint8_t*>(packed.data()),
+                               packed.size(), 2 * count);
   std::vector<LabelPair> labels;
   for (auto it = strings.begin(); it != strings.end(); ++it) {
     const std::string_view name = *it;
@@ -111,9 +110,9 @@ Status CheckProcessLabel(const LabelPair& label) {
                   "process label \"" + name + "\": its value is not UTF-8");
   }
   if (label.name == "job" || label.name == "instance") {
-    const std::string what =
-        "process label \"" + name +
-        "\" will be renamed by Prometheus to exported_" + name;
+    const std::string what = "process label \"" + name +
+                             "\" will be renamed by Prometheus to exported_" +
+                             name;
     Complain(what.c_str(), "", 0);
   }
   return Status();
@@ -207,7 +206,8 @@ Status AddProcessLabels(Settings* settings,
     if (!status.ok()) {
       return status;
     }
-    // The later one replaces the earlier, and stands at the end with those of its own origin.
+    // The later one replaces the earlier, and stands at the end with those of
+    // its own origin.
     const size_t index = IndexOfLabel(merged, label.name);
     if (index < merged.size()) {
       environment_label_count -= index < environment_label_count ? 1 : 0;

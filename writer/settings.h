@@ -10,12 +10,13 @@
 
 namespace tine::internal {
 
-// Reads the environment (see tine.h), the executable's name and the boot id. What is wrong in the environment is told on
-// stderr and ignored. False: TINE_DISABLE. Not async-signal-safe.
+// Reads the environment (see tine.h), the executable's name and the boot id.
+// What is wrong in the environment is told on stderr and ignored. False:
+// TINE_DISABLE. Not async-signal-safe.
 bool ReadEnvironment(Settings* settings);
 
-// The variable as a whole number from `low` to `high`; `default_value` when it is not set, or (told on stderr) when it
-// is anything else.
+// The variable as a whole number from `low` to `high`; `default_value` when it
+// is not set, or (told on stderr) when it is anything else.
 uint64_t NumberFromEnvironment(const char* name, uint64_t low, uint64_t high,
                                uint64_t default_value);
 
@@ -24,8 +25,8 @@ Status SetWorkerId(Settings* settings, std::string_view worker_id);
 // Adds to the process labels; a name that is there already gets the new value.
 Status AddProcessLabels(Settings* settings,
                         const std::vector<LabelPair>& labels);
-// Is `name` a process label that the program itself set? A family may not use it; one from the environment it may, and
-// wins.
+// Is `name` a process label that the program itself set? A family may not use
+// it; one from the environment it may, and wins.
 bool IsProgramLabel(const Settings& settings, std::string_view name) noexcept;
 
 }  // namespace tine::internal

@@ -10,14 +10,14 @@
 namespace tine::internal {
 namespace {
 
-// The holder at most makes a file, some tens of microseconds; a second is for a machine in trouble.
+// The holder at most makes a file, some tens of microseconds; a second is for a
+// machine in trouble.
 constexpr uint64_t kLongestWaitNs = 1'000'000'000;
 
 bool TryLock(ProcessState* process) {
   uint32_t expected = 0;
-  return process->lock.compare_exchange_strong(expected, 1,
-                                               std::memory_order_acquire,
-                                               std::memory_order_relaxed);
+  return process->lock.compare_exchange_strong(
+      expected, 1, std::memory_order_acquire, std::memory_order_relaxed);
 }
 
 bool LockWithin(ProcessState* process, uint64_t longest_wait_ns) {
@@ -55,7 +55,8 @@ SignalShield::~SignalShield() {
 
 SlowPathLock::SlowPathLock(ProcessState* process, Wait wait) noexcept
     : process_(process), is_held_(false) {
-  // A signal handler may have forked by hand since the caller looked; the shield is up now.
+  // A signal handler may have forked by hand since the caller looked; the
+  // shield is up now.
   if (process->phase.load(std::memory_order_acquire) != Phase::kReady) {
     ResetAfterRawFork(process);
   }

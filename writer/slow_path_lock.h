@@ -7,8 +7,9 @@
 
 namespace tine::internal {
 
-// Blocks all signals and cancellation in this thread and keeps errno, for its scope. Makes no system call once the
-// process is sealed, unless it is for a fork, which makes many.
+// Blocks all signals and cancellation in this thread and keeps errno, for its
+// scope. Makes no system call once the process is sealed, unless it is for a
+// fork, which makes many.
 class SignalShield {
  public:
   enum class For { kAnything, kFork };
@@ -25,9 +26,11 @@ class SignalShield {
   int saved_errno_;
 };
 
-// The one lock of a process: who changes the registry, the files or the tables holds it. It lies in wiped memory, so a
-// forked child finds it free. Its holder cannot be interrupted by a signal handler (SignalShield), so waiting for it is
-// waiting for a running thread; even so the wait is bounded, and everybody can do without.
+// The one lock of a process: who changes the registry, the files or the tables
+// holds it. It lies in wiped memory, so a forked child finds it free. Its
+// holder cannot be interrupted by a signal handler (SignalShield), so waiting
+// for it is waiting for a running thread; even so the wait is bounded, and
+// everybody can do without.
 class SlowPathLock {
  public:
   enum class Wait { kNot, kBounded };

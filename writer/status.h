@@ -9,19 +9,20 @@ namespace tine {
 
 enum class ErrorCode {
   kOk = 0,
-  kInvalidName = 1,       // metric name, unit or help
-  kInvalidLabel = 2,      // a label name, or two alike, or too many
-  kInvalidBuckets = 3,    // none, too many, not ascending, not finite
-  kInvalidMode = 4,       // a gauge mode that this instrument cannot have
-  kConflict = 5,          // the name is taken by a different definition
-  kWrongLabels = 6,       // a look-up with the wrong number or names of labels
-  kAlreadyStarted = 7,    // this process has its file already
-  kLimitReached = 8,      // out of memory, or of room for families
-  kFileUnavailable = 9,   // no metric file can be made; the message says why
-  kBusy = 10,             // another thread was in the way for too long
+  kInvalidName = 1,      // metric name, unit or help
+  kInvalidLabel = 2,     // a label name, or two alike, or too many
+  kInvalidBuckets = 3,   // none, too many, not ascending, not finite
+  kInvalidMode = 4,      // a gauge mode that this instrument cannot have
+  kConflict = 5,         // the name is taken by a different definition
+  kWrongLabels = 6,      // a look-up with the wrong number or names of labels
+  kAlreadyStarted = 7,   // this process has its file already
+  kLimitReached = 8,     // out of memory, or of room for families
+  kFileUnavailable = 9,  // no metric file can be made; the message says why
+  kBusy = 10,            // another thread was in the way for too long
 };
 
-// The outcome of a registration or of a set-up call. Copyable; holds no reference to anything.
+// The outcome of a registration or of a set-up call. Copyable; holds no
+// reference to anything.
 class Status {
  public:
   Status() = default;

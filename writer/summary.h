@@ -8,7 +8,8 @@
 
 namespace tine {
 
-// How many observations and their sum; no quantiles, which cannot be merged across processes. Otherwise as Histogram.
+// How many observations and their sum; no quantiles, which cannot be merged
+// across processes. Otherwise as Histogram.
 class Summary : public internal::Handle {
  public:
   Summary() = default;
@@ -38,10 +39,9 @@ class SummaryFamily : public LabelledFamily<Summary> {
   SummaryFamily(std::string_view name, std::string_view help,
                 StringSpan label_names,
                 const MetricOptions& options = {}) noexcept
-      : LabelledFamily(
-            internal::Definition(name, help, label_names, options)
-                .OfType(format::MetricType::kSummary,
-                        format::ValueKind::kF64)) {}
+      : LabelledFamily(internal::Definition(name, help, label_names, options)
+                           .OfType(format::MetricType::kSummary,
+                                   format::ValueKind::kF64)) {}
 };
 
 }  // namespace tine

@@ -16,7 +16,8 @@ __thread BlockTable* t_thread_table = &g_new_thread_table;
 
 namespace {
 
-// glibc keeps the first 32 keys' values in the thread descriptor and allocates for others.
+// glibc keeps the first 32 keys' values in the thread descriptor and allocates
+// for others.
 constexpr pthread_key_t kKeysWithoutMalloc = 32;
 
 // The slot whose table the thread points at; null for the two static tables.
@@ -24,9 +25,9 @@ Slot* SlotOfTable(ProcessState* process, BlockTable* table) {
   if (table == &g_new_thread_table || table == &g_ended_thread_table) {
     return nullptr;
   }
-  const auto offset = static_cast<size_t>(
-      reinterpret_cast<uint8_t*>(table) -
-      reinterpret_cast<uint8_t*>(&process->slots[0].table));
+  const auto offset =
+      static_cast<size_t>(reinterpret_cast<uint8_t*>(table) -
+                          reinterpret_cast<uint8_t*>(&process->slots[0].table));
   return &process->slots[offset / sizeof(Slot)];
 }
 
@@ -37,7 +38,8 @@ Slot* TakeFreeSlot(ProcessState* process) {
     uint32_t expected = 0;
     if ((g_image.retired_slots & bit) == 0 &&
         slot.is_taken.load(std::memory_order_relaxed) == 0 &&
-        // Acquire: pairs with the release in GiveBack(); the blocks hold what the last owner left.
+        // Acquire: pairs with the release in GiveBack(); the blocks hold what
+        // the last owner left.
         slot.is_taken.compare_exchange_strong(expected, 1,
                                               std::memory_order_acquire,
                                               std::memory_order_relaxed)) {
@@ -54,7 +56,8 @@ void GiveBack(ProcessState* process, Slot* slot) {
   process->free_slot_count.fetch_add(1, std::memory_order_relaxed);
 }
 
-// The key's destructor. What this thread still counts, in destructors that run after this one, goes to slot 0.
+// The key's destructor. What this thread still counts, in destructors that run
+// after this one, goes to slot 0.
 void OnThreadEnd(void* /*table*/) {
   SignalShield shield;
   BlockTable* table = t_thread_table;
@@ -88,9 +91,8 @@ bool MakeThreadKey() noexcept {
 uint32_t SlotCountFromEnvironment() {
   const long cpu_count = ::sysconf(_SC_NPROCESSORS_ONLN);
   const auto by_cpus = static_cast<uint64_t>(cpu_count < 1 ? 2 : 2 * cpu_count);
-  return static_cast<uint32_t>(
-      NumberFromEnvironment("TINE_MAX_SLOTS", 0, kMaxSlots,
-                            std::min<uint64_t>(by_cpus, kMaxSlots)));
+  return static_cast<uint32_t>(NumberFromEnvironment(
+      "TINE_MAX_SLOTS", 0, kMaxSlots, std::min<uint64_t>(by_cpus, kMaxSlots)));
 }
 
 Slot* ThreadSlot(ProcessState* process) noexcept {
@@ -103,7 +105,8 @@ Slot* ThreadSlot(ProcessState* process) noexcept {
     if (slot->is_taken.load(std::memory_order_relaxed) != 0) {
       return slot;
     }
-    // A raw fork: the slot was the parent's. It is retired here, so nobody else has taken it.
+    // A raw fork: the slot was the parent's. It is retired here, so nobody else
+    // has taken it.
     t_thread_table = &g_new_thread_table;
   }
   if (process->free_slot_count.load(std::memory_order_relaxed) <= 0 ||

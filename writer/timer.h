@@ -8,7 +8,8 @@
 
 namespace tine {
 
-// Observes the seconds from its making to the end of its scope. Made and ended by one thread.
+// Observes the seconds from its making to the end of its scope. Made and ended
+// by one thread.
 template <typename Instrument>
 class Timer {
  public:

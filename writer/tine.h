@@ -12,14 +12,17 @@
 //     requests.WithLabels(r.method, r.code).Increment();
 //   }
 //
-// Make metrics wherever you like, at namespace scope too, before or after fork. Nothing here throws, blocks on a reader
-// or needs another library than libc and libstdc++. When the metrics directory is missing or full, metrics become a
-// counted no-op (process.h) and the program runs on.
+// Make metrics wherever you like, at namespace scope too, before or after fork.
+// Nothing here throws, blocks on a reader or needs another library than libc
+// and libstdc++. When the metrics directory is missing or full, metrics become
+// a counted no-op (process.h) and the program runs on.
 //
-// Environment, read once when the first metric is registered: TINE_DIR, TINE_PROCESS_LABELS, TINE_WORKER_ID,
-// TINE_DISABLE=1 (count nothing, make no file), TINE_LOG=off (no line on stderr), TINE_MAX_BYTES (16777216: all of one
-// process's files), TINE_MAX_SLOTS (threads with private blocks: 2 per CPU, at most 64), TINE_ALLOW_DISK=1 (accept
-// ext2/3/4 and xfs, where a store can stall at writeback).
+// Environment, read once when the first metric is registered: TINE_DIR,
+// TINE_PROCESS_LABELS, TINE_WORKER_ID, TINE_DISABLE=1 (count nothing, make no
+// file), TINE_LOG=off (no line on stderr), TINE_MAX_BYTES (16777216: all of one
+// process's files), TINE_MAX_SLOTS (threads with private blocks: 2 per CPU, at
+// most 64), TINE_ALLOW_DISK=1 (accept ext2/3/4 and xfs, where a store can stall
+// at writeback).
 
 #ifndef TINE_WRITER_TINE_H_
 #define TINE_WRITER_TINE_H_

@@ -50,7 +50,8 @@ inline void ResealHeader(std::vector<uint8_t>* bytes) {
 
 // Puts a right checksum on the changed record at `offset`.
 inline void ResealRecord(std::vector<uint8_t>* bytes, size_t offset) {
-  const bool is_mutable = (NumberAt<uint16_t>(*bytes, offset + 4) & 0x8000) != 0;
+  const bool is_mutable =
+      (NumberAt<uint16_t>(*bytes, offset + 4) & 0x8000) != 0;
   const size_t covered = is_mutable ? 64 : NumberAt<uint32_t>(*bytes, offset);
   PutNumber<uint32_t>(bytes, offset + 8, 0);
   PutNumber(bytes, offset + 8, Crc32(bytes->data() + offset, covered));

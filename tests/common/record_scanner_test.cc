@@ -70,11 +70,10 @@ TEST(RecordScannerTest, GoldenFilesSayWhatTheyWereMadeToSay) {
 TEST(RecordScannerTest, UnknownKindsAreCheckedAndSkippedByTheirLength) {
   EXPECT_THAT(
       ScanFile(ReadGolden("newer_minor")).lines,
-      ElementsAre("4096: cells slot 0 chunk 0", "8256: family later_total ",
-                  "8384: unknown 28673 bytes 192",
-                  "8576: series of 0 cells 0+1",
-                  "8640: unknown 61441 bytes 256",
-                  "8896: unknown 28673 bytes 192"));
+      ElementsAre(
+          "4096: cells slot 0 chunk 0", "8256: family later_total ",
+          "8384: unknown 28673 bytes 192", "8576: series of 0 cells 0+1",
+          "8640: unknown 61441 bytes 256", "8896: unknown 28673 bytes 192"));
 }
 
 TEST(RecordScannerTest, PiecesOfEverySizeGiveTheSame) {

@@ -82,8 +82,7 @@ class Collected : public RecordVisitor {
 void CopyHeader(const std::vector<uint64_t>& page, MetricFileText* text) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(page.data());
   FileHeaderView view;
-  text->damage =
-      DecodeFileHeaderUntrusted(bytes, format::kHeaderBytes, &view);
+  text->damage = DecodeFileHeaderUntrusted(bytes, format::kHeaderBytes, &view);
   if (text->damage != DamageReason::kNone) {
     return;
   }
@@ -111,8 +110,8 @@ void CopyDynamicHeader(int fd, MetricFileText* text) {
       DynamicU64(fd, offsetof(format::FileHeaderDynamic, state))));
   text->dropped_series =
       DynamicU64(fd, offsetof(format::FileHeaderDynamic, dropped_series));
-  text->dropped_observations = DynamicU64(
-      fd, offsetof(format::FileHeaderDynamic, dropped_observations));
+  text->dropped_observations =
+      DynamicU64(fd, offsetof(format::FileHeaderDynamic, dropped_observations));
   text->children_without_file = DynamicU64(
       fd, offsetof(format::FileHeaderDynamic, children_without_file));
 }
@@ -252,10 +251,9 @@ double SumF64(const std::vector<MetricFileText>& files,
 
 size_t FilesWith(const std::vector<MetricFileText>& files,
                  const std::string& series) {
-  return static_cast<size_t>(
-      std::count_if(files.begin(), files.end(), [&](const auto& file) {
-        return file.series.count(series) != 0;
-      }));
+  return static_cast<size_t>(std::count_if(
+      files.begin(), files.end(),
+      [&](const auto& file) { return file.series.count(series) != 0; }));
 }
 
 std::string DamageIn(const std::vector<MetricFileText>& files) {

@@ -30,11 +30,11 @@ constexpr int Scaled(int count) {
 // Skips the test under thread sanitizer, whose runtime takes locks of its own
 // in every thread: a child of a raw clone() of a threaded process would wait
 // for them for ever.
-#define TINE_SKIP_UNDER_TSAN(reason)                     \
-  do {                                                   \
-    if (::tine::testing::kHasTsan) {                     \
-      GTEST_SKIP() << "thread sanitizer: " << (reason);  \
-    }                                                    \
+#define TINE_SKIP_UNDER_TSAN(reason)                    \
+  do {                                                  \
+    if (::tine::testing::kHasTsan) {                    \
+      GTEST_SKIP() << "thread sanitizer: " << (reason); \
+    }                                                   \
   } while (false)
 
 #endif  // TINE_TESTS_TESTING_SANITIZERS_H_

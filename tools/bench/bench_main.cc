@@ -1,5 +1,6 @@
-// tine-bench: the figures that the documentation quotes, as tables. Each table is one run on one machine, with what it
-// is compared to measured in the same run, and gives ratios.
+// tine-bench: the figures that the documentation quotes, as tables. Each table
+// is one run on one machine, with what it is compared to measured in the same
+// run, and gives ratios.
 
 #include <cstdio>
 #include <string>
@@ -16,9 +17,10 @@ int main(int argc, char** argv) {
                        std::string("tine-bench, version ") + tine::kVersion);
   app.require_subcommand(1);
   int repetition_count = 9;
-  CLI::App* write = app.add_subcommand(
-      "write",
-      "What counting costs, against a fetch_add on the heap and prometheus-cpp");
+  CLI::App* write =
+      app.add_subcommand("write",
+                         "What counting costs, against a fetch_add on the heap "
+                         "and prometheus-cpp");
   write
       ->add_option("--repetitions", repetition_count,
                    "Runs of each row, interleaved; the fastest is shown")

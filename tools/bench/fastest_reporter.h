@@ -9,8 +9,9 @@
 
 namespace tine::bench {
 
-// Keeps the fastest repetition of each benchmark, in nanoseconds of real time per operation. Noise only ever adds time,
-// so the fastest is the best estimate of what the code costs.
+// Keeps the fastest repetition of each benchmark, in nanoseconds of real time
+// per operation. Noise only ever adds time, so the fastest is the best estimate
+// of what the code costs.
 class FastestReporter : public benchmark::BenchmarkReporter {
  public:
   bool ReportContext(const Context& /*context*/) override { return true; }
@@ -22,7 +23,8 @@ class FastestReporter : public benchmark::BenchmarkReporter {
           operations == run.counters.end()) {
         continue;
       }
-      // A threaded run reports the sum of its threads' iterations; GetAdjustedRealTime is per iteration of one.
+      // A threaded run reports the sum of its threads' iterations;
+      // GetAdjustedRealTime is per iteration of one.
       const double ns = run.real_accumulated_time * 1e9 * run.threads /
                         static_cast<double>(run.iterations) /
                         operations->second.value;

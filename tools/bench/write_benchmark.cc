@@ -24,7 +24,8 @@
 namespace tine::bench {
 namespace {
 
-// Several operations per turn of the benchmark's loop, so that its own cost does not blur a nanosecond.
+// Several operations per turn of the benchmark's loop, so that its own cost
+// does not blur a nanosecond.
 constexpr int kOperations = 16;
 
 template <typename Operation>
@@ -43,16 +44,15 @@ struct alignas(128) PaddedWord {
   std::atomic<uint64_t> value{0};
 };
 
-// Everything that is measured, made once. Never destroyed: handles are kept by threads.
+// Everything that is measured, made once. Never destroyed: handles are kept by
+// threads.
 struct Subjects {
   Counter counter{"bench_operations_total", "Operations."};
   DoubleCounter double_counter{"bench_seconds_total", "Seconds."};
-  Histogram histogram{"bench_duration_seconds", "Durations.",
-                      DefaultBuckets()};
+  Histogram histogram{"bench_duration_seconds", "Durations.", DefaultBuckets()};
   Gauge gauge{"bench_temperature", "Degrees.", GaugeMode::kMax};
-  CounterFamily family{"bench_requests_total",
-                       "Requests.",
-                       {"method", "code", "path"}};
+  CounterFamily family{
+      "bench_requests_total", "Requests.", {"method", "code", "path"}};
 
   std::unique_ptr<std::atomic<uint64_t>> heap_word =
       std::make_unique<std::atomic<uint64_t>>(0);
@@ -66,8 +66,8 @@ struct Subjects {
       prometheus::BuildGauge().Name("g").Register(registry).Add({});
   prometheus::Histogram& peer_histogram =
       prometheus::BuildHistogram().Name("h").Register(registry).Add(
-          {}, prometheus::Histogram::BucketBoundaries{
-                  .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10});
+          {}, prometheus::Histogram::BucketBoundaries{.005, .01, .025, .05, .1,
+                                                      .25, .5, 1, 2.5, 5, 10});
   prometheus::Family<prometheus::Counter>& peer_family =
       prometheus::BuildCounter().Name("r_total").Register(registry);
 
@@ -106,8 +106,7 @@ const Measured kMeasured[] = {
     {"heap fetch_add", 1,
      [](benchmark::State& state, Subjects& s) {
        std::atomic<uint64_t>* word = s.heap_word.get();
-       Loop(state,
-            [=](int) { word->fetch_add(1, std::memory_order_relaxed); });
+       Loop(state, [=](int) { word->fetch_add(1, std::memory_order_relaxed); });
      }},
     {"counter", 1,
      [](benchmark::State& state, Subjects& s) {
@@ -127,14 +126,12 @@ const Measured kMeasured[] = {
      [](benchmark::State& state, Subjects& s) {
        std::atomic<uint64_t>* word =
            &s.private_words[static_cast<size_t>(state.thread_index())].value;
-       Loop(state,
-            [=](int) { word->fetch_add(1, std::memory_order_relaxed); });
+       Loop(state, [=](int) { word->fetch_add(1, std::memory_order_relaxed); });
      }},
     {"heap fetch_add, all cores", 0,
      [](benchmark::State& state, Subjects& s) {
        std::atomic<uint64_t>* word = s.heap_word.get();
-       Loop(state,
-            [=](int) { word->fetch_add(1, std::memory_order_relaxed); });
+       Loop(state, [=](int) { word->fetch_add(1, std::memory_order_relaxed); });
      }},
     {"peer counter, all cores", 0,
      [](benchmark::State& state, Subjects& s) {
@@ -209,7 +206,8 @@ const Measured kMeasured[] = {
      }},
 };
 
-// One line of the table: what Tine takes, as a share of what something else takes.
+// One line of the table: what Tine takes, as a share of what something else
+// takes.
 struct Row {
   const char* name;
   const char* reference;
@@ -232,21 +230,22 @@ const Row kRows[] = {
     {"look-up", "peer look-up", 0.2},
 };
 
-// Two measurements of one thing differ by this much here; a ratio within it of the promise is called "as".
+// Two measurements of one thing differ by this much here; a ratio within it of
+// the promise is called "as".
 constexpr double kNoise = 0.05;
 
 void PrintTable(const FastestReporter& reporter) {
-  std::printf("%-22s %9s   %-30s %9s %8s %9s\n", "tine", "ns", "against",
-              "ns", "ratio", "promise");
+  std::printf("%-22s %9s   %-30s %9s %8s %9s\n", "tine", "ns", "against", "ns",
+              "ratio", "promise");
   for (const Row& row : kRows) {
     const double own_ns = reporter.NanosecondsOf(row.name);
     const double reference_ns = reporter.NanosecondsOf(row.reference);
     const double ratio = own_ns / reference_ns;
     std::printf("%-22s %9.2f   %-30s %9.2f %7.2fx  <= %.2fx %s\n", row.name,
                 own_ns, row.reference, reference_ns, ratio, row.most,
-                ratio <= row.most               ? "ok"
-                : ratio <= row.most + kNoise    ? "ok (within noise)"
-                                                : "MISSED");
+                ratio <= row.most            ? "ok"
+                : ratio <= row.most + kNoise ? "ok (within noise)"
+                                             : "MISSED");
   }
   std::printf(
       "\n`peer` is prometheus-cpp, one process, no file. Times are of one "

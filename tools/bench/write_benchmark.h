@@ -3,8 +3,9 @@
 
 namespace tine::bench {
 
-// Prints the table of `tine-bench write` on stdout. Each row is run `repetition_count` times, interleaved with the
-// others. Returns the exit code: 1 when a metrics directory cannot be made in /dev/shm.
+// Prints the table of `tine-bench write` on stdout. Each row is run
+// `repetition_count` times, interleaved with the others. Returns the exit code:
+// 1 when a metrics directory cannot be made in /dev/shm.
 int RunWriteBenchmarks(int repetition_count);
 
 }  // namespace tine::bench
