@@ -21,9 +21,11 @@ namespace {
 // counted in its parent's; only the slow path writes there.
 void CoverParentData() {
   const bool keeps_header = ::sysconf(_SC_PAGESIZE) == format::kHeaderBytes;
-  const uint32_t count = g_image.mapping_count.load(std::memory_order_relaxed);
+  const uint32_t count = g_image.mapping_count.load(std::memory_order_acquire);
   for (uint32_t i = 0; i < count; ++i) {
     const DataMapping& mapping = g_image.mappings[i];
+    const uint64_t real_bytes =
+        __atomic_load_n(&mapping.real_bytes, __ATOMIC_RELAXED);
     const bool keeps_this_header = keeps_header && i + 1 == count;
     const uint64_t kept_bytes = keeps_this_header ? format::kHeaderBytes : 0;
     uint8_t* begin = mapping.base + kept_bytes;
@@ -34,11 +36,10 @@ void CoverParentData() {
     void* cover =
         ::mmap(begin, mapping.reserve_bytes - kept_bytes, PROT_NONE,
                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
-    if (cover != MAP_FAILED && mapping.real_bytes > kept_bytes) {
-      ::mprotect(begin, mapping.real_bytes - kept_bytes,
-                 PROT_READ | PROT_WRITE);
+    if (cover != MAP_FAILED && real_bytes > kept_bytes) {
+      ::mprotect(begin, real_bytes - kept_bytes, PROT_READ | PROT_WRITE);
     }
-    if (keeps_this_header && mapping.real_bytes >= format::kHeaderBytes) {
+    if (keeps_this_header && real_bytes >= format::kHeaderBytes) {
       g_image.parent_header.store(
           reinterpret_cast<format::FileHeaderDynamic*>(
               mapping.base + format::kHeaderDynamicOffset),
@@ -68,9 +69,10 @@ void CloseParentDescriptors() {
 void BecomeOwnProcess(ProcessState* process) {
   CloseParentDescriptors();
   CoverParentData();
-  ++g_image.process_number;
+  g_image.process_number.fetch_add(1, std::memory_order_relaxed);
   const int usable_count = static_cast<int>(g_image.slot_count) -
-                           __builtin_popcountll(g_image.retired_slots);
+                           __builtin_popcountll(g_image.retired_slots.load(
+                               std::memory_order_relaxed));
   process->free_slot_count.store(usable_count, std::memory_order_relaxed);
   process->phase.store(Phase::kReady, std::memory_order_release);
 }
@@ -116,7 +118,7 @@ void InForkedChild() {
   // in somebody's hands.
   ForgetThreadSlot();
   g_image.taken_slots.store(0, std::memory_order_relaxed);
-  g_image.retired_slots = 0;
+  g_image.retired_slots.store(0, std::memory_order_relaxed);
   BecomeOwnProcess(process);
 }
 
@@ -136,8 +138,9 @@ void ResetAfterRawFork(ProcessState* process) noexcept {
   Phase expected = Phase::kWiped;
   if (process->phase.compare_exchange_strong(expected, Phase::kResetting,
                                              std::memory_order_acquire)) {
-    g_image.retired_slots |=
-        g_image.taken_slots.load(std::memory_order_relaxed);
+    g_image.retired_slots.fetch_or(
+        g_image.taken_slots.load(std::memory_order_relaxed),
+        std::memory_order_relaxed);
     BecomeOwnProcess(process);
     return;
   }

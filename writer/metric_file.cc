@@ -260,7 +260,8 @@ uint8_t* MapData(int fd, uint64_t reserve_bytes) {
   g_image.mappings[number] = {base, reserve_bytes, 0};
   g_image.mapping_count.store(number + 1, std::memory_order_release);
   if (MakePagesReal(base, FirstRealBytes())) {
-    g_image.mappings[number].real_bytes = FirstRealBytes();
+    __atomic_store_n(&g_image.mappings[number].real_bytes, FirstRealBytes(),
+                     __ATOMIC_RELAXED);
     return base;
   }
   const int saved_errno = errno;
@@ -454,7 +455,7 @@ bool GrowMetricFileLocked(ProcessState* process, MetricFile* file,
   file->real_bytes = target_bytes;
   for (DataMapping& mapping : g_image.mappings) {
     if (mapping.base == file->base) {
-      mapping.real_bytes = target_bytes;
+      __atomic_store_n(&mapping.real_bytes, target_bytes, __ATOMIC_RELAXED);
     }
   }
   NoteSuccess(process);

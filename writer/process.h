@@ -53,7 +53,8 @@ struct WriterStatus {
   bool is_enabled = true;  // false with TINE_DISABLE=1
   std::string directory;
   std::vector<std::string> files;  // names in the directory; empty: none (yet)
-  uint64_t dropped_series = 0;     // label sets that went to an overflow series
+  // Look-ups of new label sets that went to an overflow series.
+  uint64_t dropped_series = 0;
   uint64_t dropped_observations = 0;
   uint64_t children_without_file = 0;
   uint64_t file_bytes = 0;  // memory behind the files

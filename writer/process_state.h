@@ -67,7 +67,6 @@ struct ProcessState {
   // Counted here while there is no file, in the file's header afterwards.
   std::atomic<uint64_t> dropped_observations;
   std::atomic<uint64_t> dropped_series;
-  std::atomic<uint64_t> children_without_file;
 
   // Back-off after a failure: see MayRetry().
   std::atomic<uint64_t> retry_at_ns;  // coarse monotonic clock; 0: no failure
@@ -116,7 +115,7 @@ struct ImageState {
   bool is_wiped_by_kernel = false;  // else by the atfork handler alone
   // Counts processes down a chain of forks, so that what the parent cached is
   // told from the child's own.
-  uint32_t process_number = 1;
+  std::atomic<uint32_t> process_number{1};
   pthread_key_t thread_key = 0;
   bool has_thread_key = false;
   std::atomic<bool> is_disabled{false};
@@ -131,7 +130,7 @@ struct ImageState {
   // clone() the one surviving thread may still point at a slot that it no
   // longer owns and that we cannot know; so all that were taken are retired.
   std::atomic<uint64_t> taken_slots{0};
-  uint64_t retired_slots = 0;
+  std::atomic<uint64_t> retired_slots{0};
 
   DataMapping mappings[kMaxFiles] = {};
   std::atomic<uint32_t> mapping_count{0};

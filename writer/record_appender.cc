@@ -27,7 +27,8 @@ bool RecordAppender::Reserve(uint64_t bytes) {
 }
 
 bool RecordAppender::HasFamily(const Family* family) const {
-  return family->published_process == g_image.process_number &&
+  return family->published_process ==
+             g_image.process_number.load(std::memory_order_relaxed) &&
          family->published_file == file_number_;
 }
 
@@ -40,7 +41,8 @@ void RecordAppender::AppendFamily(Family* family) {
     return;
   }
   EncodeFamily(family->definition, at());
-  family->published_process = g_image.process_number;
+  family->published_process =
+      g_image.process_number.load(std::memory_order_relaxed);
   family->published_file = file_number_;
   family->published_offset = static_cast<uint32_t>(end_);
   end_ += EncodedFamilyBytes(family->definition);

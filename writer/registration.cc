@@ -471,7 +471,7 @@ Status StatusOf(const Series* series) {
     }
     return Status(ErrorCode::kWrongLabels,
                   "this handle counts nothing: its labels do not fit the "
-                  "family");
+                  "family, or there was no room even to count it as overflow");
   }
   if (series->address.chunk == kNoChunk) {
     return StatusOf(series->family);

@@ -36,7 +36,7 @@ Slot* TakeFreeSlot(ProcessState* process) {
     const uint64_t bit = uint64_t{1} << i;
     Slot& slot = process->slots[i];
     uint32_t expected = 0;
-    if ((g_image.retired_slots & bit) == 0 &&
+    if ((g_image.retired_slots.load(std::memory_order_relaxed) & bit) == 0 &&
         slot.is_taken.load(std::memory_order_relaxed) == 0 &&
         // Acquire: pairs with the release in GiveBack(); the blocks hold what
         // the last owner left.

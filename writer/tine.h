@@ -13,9 +13,15 @@
 //   }
 //
 // Make metrics wherever you like, at namespace scope too, before or after fork.
-// Nothing here throws, blocks on a reader or needs another library than libc
-// and libstdc++. When the metrics directory is missing or full, metrics become
-// a counted no-op (process.h) and the program runs on.
+// Making metrics, looking them up and counting never throws, waits for a reader
+// or needs another library than libc and libstdc++. (What returns a string,
+// like status(), allocates it.) When the metrics directory is missing or full,
+// metrics become a counted no-op (process.h) and the program runs on.
+//
+// Any way of forking is safe: fork(), _Fork(), clone(). One limit, for
+// completeness: a signal handler that calls clone() itself (not fork()) and
+// happens to interrupt an increment exactly between its load and its add lets
+// the child repeat that one add in the parent's file.
 //
 // Environment, read once when the first metric is registered: TINE_DIR,
 // TINE_PROCESS_LABELS, TINE_WORKER_ID, TINE_DISABLE=1 (count nothing, make no

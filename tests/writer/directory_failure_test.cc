@@ -28,8 +28,8 @@ class DirectoryFailureTest : public WriterTest {
  protected:
   // Counts three times in vain in a child that was prepared by `prepare`; the
   // library's one line must contain `reason`, and so must its status.
-  void ExpectDropped(const std::string& reason,
-                     const std::function<void()>& prepare = [] {}) {
+  void ExpectDropped(
+      const std::string& reason, const std::function<void()>& prepare = [] {}) {
     const ChildOutcome outcome = RunInChild([&] {
       prepare();
       if (HasFatalFailure()) {
@@ -64,11 +64,11 @@ class DirectoryFailureTest : public WriterTest {
   static bool IsRoot() { return ::geteuid() == 0; }
 };
 
-#define TINE_SKIP_UNLESS_ROOT()              \
-  do {                                       \
-    if (!IsRoot()) {                         \
-      GTEST_SKIP() << "needs to be root";    \
-    }                                        \
+#define TINE_SKIP_UNLESS_ROOT()           \
+  do {                                    \
+    if (!IsRoot()) {                      \
+      GTEST_SKIP() << "needs to be root"; \
+    }                                     \
   } while (false)
 
 TEST_F(DirectoryFailureTest, Missing) {
@@ -173,25 +173,24 @@ void MountSmallTmpfs(const std::string& path) {
 
 // Leaves `free_bytes` of it.
 void FillUpTo(const std::string& path, uint64_t free_bytes) {
-  const UniqueFd fd(::open((path + "/filler").c_str(),
-                           O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+  const UniqueFd fd(
+      ::open((path + "/filler").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
   ASSERT_EQ(::posix_fallocate(fd.get(), 0,
                               static_cast<off_t>((1 << 20) - free_bytes)),
             0);
 }
 
 bool CanMount() {
-  const int status = WaitFor(StartChild([] {
-    ::_exit(::unshare(CLONE_NEWNS) == 0 ? 0 : 1);
-  }));
+  const int status =
+      WaitFor(StartChild([] { ::_exit(::unshare(CLONE_NEWNS) == 0 ? 0 : 1); }));
   return IsSuccess(status);
 }
 
-#define TINE_SKIP_UNLESS_CAN_MOUNT()                              \
-  do {                                                            \
-    if (!CanMount()) {                                            \
+#define TINE_SKIP_UNLESS_CAN_MOUNT()                                \
+  do {                                                              \
+    if (!CanMount()) {                                              \
       GTEST_SKIP() << "this process may not make mount namespaces"; \
-    }                                                             \
+    }                                                               \
   } while (false)
 
 TEST_F(DirectoryFailureTest, FullTmpfsIsLeftAlone) {
@@ -234,8 +233,8 @@ TEST_F(DirectoryFailureTest, TmpfsWithoutRoomForAFilesFirstPages) {
   ExpectDropped("", [this] {
     ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
     ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
-    ASSERT_EQ(
-        ::mount("tine-test", dir_.path().c_str(), "tmpfs", 0, "size=8k"), 0);
+    ASSERT_EQ(::mount("tine-test", dir_.path().c_str(), "tmpfs", 0, "size=8k"),
+              0);
   });
 }
 
@@ -279,10 +278,9 @@ void ExpectRecovery(const std::function<void()>& remove_cause) {
   --dropped;
   EXPECT_EQ(counter.Value(), 1u);
   EXPECT_EQ(GetWriterStatus().dropped_observations, dropped);
-  EXPECT_EQ(ReadMetricFiles(GetWriterStatus().directory)
-                .at(0)
-                .dropped_observations,
-            dropped);
+  EXPECT_EQ(
+      ReadMetricFiles(GetWriterStatus().directory).at(0).dropped_observations,
+      dropped);
 }
 
 TEST_F(DirectoryFailureTest, RecoversWhenTheCauseIsGone) {

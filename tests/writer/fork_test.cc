@@ -252,6 +252,26 @@ TEST_F(ForkTest, HostForkHandlersThatCountCountInTheRightFile) {
   EXPECT_EQ(SumU64(files, "c_total"), 10u * (4 + 200));
 }
 
+// A child forked while another thread is in the middle of the very first
+// registration can register and count all the same.
+TEST_F(ForkTest, ChildForkedDuringTheFirstRegistrationCounts) {
+  TINE_SKIP_UNDER_TSAN("it misses the parent's thread in the child");
+  constexpr int kRounds = Scaled(100);
+  constexpr int kChildren = 3;
+  for (int round = 0; round < kRounds; ++round) {
+    Run([] {
+      std::thread first([] { Counter("c_total", "c").Increment(); });
+      ForkChildren(kChildren, [] {
+        const Counter counter("c_total", "c");
+        EXPECT_TRUE(counter.is_valid()) << counter.status().message();
+        counter.Increment();
+      });
+      first.join();
+    });
+  }
+  EXPECT_EQ(SumU64(Read(), "c_total"), 1u * kRounds * (kChildren + 1));
+}
+
 TEST_F(ForkTest, HandlerThatForksWhileItsThreadCountsKeepsTheExactSum) {
   static Counter counter;
   static std::atomic<int> fork_count{0};

@@ -228,10 +228,8 @@ TEST_F(InstrumentsTest, LabelledInstrumentsAreApart) {
 TEST(BucketsTest, HelpersMakeTheUsualBounds) {
   EXPECT_EQ(DefaultBuckets(), (std::vector<double>{.005, .01, .025, .05, .1,
                                                    .25, .5, 1, 2.5, 5, 10}));
-  EXPECT_EQ(LinearBuckets(-1, 0.5, 4),
-            (std::vector<double>{-1, -0.5, 0, 0.5}));
-  EXPECT_EQ(ExponentialBuckets(1, 2, 5),
-            (std::vector<double>{1, 2, 4, 8, 16}));
+  EXPECT_EQ(LinearBuckets(-1, 0.5, 4), (std::vector<double>{-1, -0.5, 0, 0.5}));
+  EXPECT_EQ(ExponentialBuckets(1, 2, 5), (std::vector<double>{1, 2, 4, 8, 16}));
 }
 
 TEST(BucketsTest, ImpossibleArgumentsGiveNone) {

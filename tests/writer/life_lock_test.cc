@@ -80,9 +80,8 @@ TEST_F(LifeLockTest, QuickExitIsNotMarkedClean) {
 }
 
 TEST_F(LifeLockTest, IsFreeAfterExec) {
-  const pid_t pid = StartWriter([] {
-    ::execl("/bin/sleep", "sleep", "60", nullptr);
-  });
+  const pid_t pid =
+      StartWriter([] { ::execl("/bin/sleep", "sleep", "60", nullptr); });
   EXPECT_TRUE(WaitUntil([&] { return !IsHeld(OnlyFile()); }));
   EXPECT_EQ(::kill(pid, 0), 0);
   ::kill(pid, SIGKILL);
@@ -186,9 +185,8 @@ TEST_F(LifeLockTest, ExitOfAChildDoesNotMarkItsParentsFile) {
 }
 
 TEST_F(LifeLockTest, IsSeenFromAnotherPidNamespace) {
-  const pid_t probe = StartChild([] {
-    ::_exit(::unshare(CLONE_NEWPID) == 0 ? 0 : 1);
-  });
+  const pid_t probe =
+      StartChild([] { ::_exit(::unshare(CLONE_NEWPID) == 0 ? 0 : 1); });
   if (!IsSuccess(WaitFor(probe))) {
     GTEST_SKIP() << "this process may not make pid namespaces";
   }
@@ -198,9 +196,8 @@ TEST_F(LifeLockTest, IsSeenFromAnotherPidNamespace) {
       Counter("c_total", "c").Increment();
       Sleep();
     });
-    ASSERT_TRUE(WaitUntil([&] {
-      return SumU64(ReadMetricFiles(dir_.path()), "c_total") == 1;
-    }));
+    ASSERT_TRUE(WaitUntil(
+        [&] { return SumU64(ReadMetricFiles(dir_.path()), "c_total") == 1; }));
     EXPECT_EQ(Read().at(0).pid, 1u);
     EXPECT_TRUE(IsHeld(OnlyFile()));
     ::kill(inner, SIGKILL);

@@ -52,8 +52,7 @@ TEST_F(ProcessLabelsTest, InitNamesTheDirectory) {
 
 TEST_F(ProcessLabelsTest, BadOnesAreRefusedByInitAndNothingIsChanged) {
   Run([this] {
-    for (const char* name :
-         {"le", "quantile", "__x", "", "a-b", "9", "\xff"}) {
+    for (const char* name : {"le", "quantile", "__x", "", "a-b", "9", "\xff"}) {
       InitOptions options;
       options.process_labels = {{"good", "1"}, {name, "v"}};
       EXPECT_EQ(Init(options).code(), ErrorCode::kInvalidLabel) << name;

@@ -69,13 +69,14 @@ class RawForkTest : public WriterTest,
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    AllMethods, RawForkTest, ::testing::ValuesIn(kMethods),
-    [](const auto& parameter) {
-      std::string name = parameter.param.name;
-      name.erase(0, name[0] == '_' ? 1 : 0);
-      return name.substr(0, 3) == "SYS" ? "Syscall" + name.substr(4) : name;
-    });
+INSTANTIATE_TEST_SUITE_P(AllMethods, RawForkTest, ::testing::ValuesIn(kMethods),
+                         [](const auto& parameter) {
+                           std::string name = parameter.param.name;
+                           name.erase(0, name[0] == '_' ? 1 : 0);
+                           return name.substr(0, 3) == "SYS"
+                                      ? "Syscall" + name.substr(4)
+                                      : name;
+                         });
 
 TEST_P(RawForkTest, ChildCountsInItsOwnFileAndNotAByteInItsParents) {
   Run([this] {

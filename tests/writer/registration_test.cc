@@ -34,11 +34,17 @@ TEST_F(RegistrationTest, MetricNames) {
     for (const std::string& name : accepted) {
       EXPECT_TRUE(Counter(name, "h").status().ok()) << name;
     }
-    const std::vector<std::string> refused = {
-        "",       "9a",   "a-b",
-        "a b",    "a.b",  "\xc3\xa4",
-        "a\n",    "a{}",  std::string(1025, 'n'),
-        "\xff\xfe", std::string("a\0b", 3)};
+    const std::vector<std::string> refused = {"",
+                                              "9a",
+                                              "a-b",
+                                              "a b",
+                                              "a.b",
+                                              "\xc3\xa4",
+                                              "a\n",
+                                              "a{}",
+                                              std::string(1025, 'n'),
+                                              "\xff\xfe",
+                                              std::string("a\0b", 3)};
     for (const std::string& name : refused) {
       ExpectRefused(Counter(name, "h"), ErrorCode::kInvalidName, name);
     }
@@ -251,8 +257,7 @@ TEST_F(RegistrationTest, FamiliesOfNoLabelsHaveOneSeries) {
 
 TEST_F(RegistrationTest, FamiliesArriveInTheFileAsDefined) {
   Run([this] {
-    Histogram("h_seconds", "Line\nbreak \\ \"quote\"", {0.5, 1},
-              {"seconds"})
+    Histogram("h_seconds", "Line\nbreak \\ \"quote\"", {0.5, 1}, {"seconds"})
         .Observe(1);
     const FamilyText family = Read().at(0).families.at("h_seconds");
     EXPECT_EQ(family.type, format::MetricType::kHistogram);

@@ -129,6 +129,8 @@ TEST_F(ResourceLimitTest, ChunkThatFitsNowhereMakesNoFurtherFiles) {
       first.Increment();
       EXPECT_EQ(GetWriterStatus().dropped_observations, 1u);
       EXPECT_EQ(GetWriterStatus().files.size(), 1u);
+      Seal();  // tries again
+      EXPECT_EQ(GetWriterStatus().files.size(), 1u);
     });
     EXPECT_TRUE(IsSuccess(WaitFor(pid)));
     second.Increment();

@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <cstddef>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <vector>
@@ -114,6 +115,27 @@ TEST_F(SealTest, NewSeriesMakeNoSystemCall) {
     sum += cells.u64[0];
   }
   EXPECT_EQ(sum + files.at(0).dropped_observations, kSeries + 4u);
+}
+
+// Registering needs the host's malloc, which has some in store here.
+TEST_F(SealTest, NewMetricsMakeNoSystemCall) {
+  Run([] {
+    const Counter counter("c_total", "c");
+    std::vector<std::string> names;
+    for (int i = 0; i < 2000; ++i) {
+      names.push_back("c" + std::to_string(i) + "_total");
+    }
+    std::free(std::malloc(100'000));
+    Seal();
+    ForbidSystemCalls();
+    for (const std::string& name : names) {
+      const Counter late(name, "c");
+      late.Increment();
+    }
+    counter.Increment();
+    ExitNow(0);
+  });
+  EXPECT_EQ(SumU64(Read(), "c_total"), 1u);
 }
 
 TEST_F(SealTest, BeforeTheFirstMetricItForbidsTheFile) {

@@ -93,8 +93,7 @@ TEST_F(SeriesCapTest, GaugesBeyondTheCapShareTheOverflowSeries) {
       family.WithLabels(std::to_string(i)).Set(i);
     }
     double value = 0;
-    EXPECT_TRUE(
-        Read().at(0).series.at("g{__overflow__}").GaugeValue(&value));
+    EXPECT_TRUE(Read().at(0).series.at("g{__overflow__}").GaugeValue(&value));
     EXPECT_EQ(value, 999);
   });
 }

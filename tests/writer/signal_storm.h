@@ -88,9 +88,9 @@ class SignalStorm {
   void Loop(uint64_t wanted_calls) {
     const auto deadline =
         std::chrono::steady_clock::now() + std::chrono::seconds(5);
-    while (calls_.load(std::memory_order_relaxed) < wanted_calls &&
-           (loops_ % 1024 != 0 ||
-            std::chrono::steady_clock::now() < deadline)) {
+    while (
+        calls_.load(std::memory_order_relaxed) < wanted_calls &&
+        (loops_ % 1024 != 0 || std::chrono::steady_clock::now() < deadline)) {
       counter_.Increment();
       seconds_.Increment(0.5);
       summary_.Observe(1);

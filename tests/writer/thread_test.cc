@@ -158,10 +158,9 @@ TEST_F(ThreadTest, ThreadThatFirstCountsInItsLastDestructorIsCounted) {
   Run([this] {
     counter = Counter("c_total", "c");
     pthread_key_t key;
-    ASSERT_EQ(
-        ::pthread_key_create(&key, [](void*) { counter.Increment(); }), 0);
-    RunThreads(kThreads,
-               [&](int) { ::pthread_setspecific(key, &counter); });
+    ASSERT_EQ(::pthread_key_create(&key, [](void*) { counter.Increment(); }),
+              0);
+    RunThreads(kThreads, [&](int) { ::pthread_setspecific(key, &counter); });
     EXPECT_EQ(SumU64(Read(), "c_total"), 1u * kThreads);
   });
 }
@@ -216,9 +215,7 @@ TEST_F(ThreadTest, ThreadsThatRegisterTheSameThingsGetTheSameSeries) {
       for (int i = 0; i < 100; ++i) {
         const std::string n = std::to_string(i);
         Counter("c" + n + "_total", "c").Increment();
-        CounterFamily("d" + n + "_total", "d", {"l"})
-            .WithLabels(n)
-            .Increment();
+        CounterFamily("d" + n + "_total", "d", {"l"}).WithLabels(n).Increment();
       }
     });
     const auto files = Read();
