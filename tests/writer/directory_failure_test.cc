@@ -162,10 +162,17 @@ TEST_F(DirectoryFailureTest, ChildWithoutFileIsCountedInItsParentsFile) {
   });
 }
 
+// From here on, what this process mounts below /dev/shm is seen by nobody else.
+// In a chroot / may be no mount point; then /dev/shm is made private alone.
+bool EnterOwnMountNamespace() {
+  return ::unshare(CLONE_NEWNS) == 0 &&
+         (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 ||
+          ::mount("none", "/dev/shm", nullptr, MS_PRIVATE, nullptr) == 0);
+}
+
 // A tmpfs of the test's own, in a mount namespace of its own.
 void MountSmallTmpfs(const std::string& path) {
-  if (::unshare(CLONE_NEWNS) != 0 ||
-      ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+  if (!EnterOwnMountNamespace() ||
       ::mount("tine-test", path.c_str(), "tmpfs", 0, "size=1m") != 0) {
     GTEST_FAIL() << "cannot mount a tmpfs";
   }
@@ -182,7 +189,7 @@ void FillUpTo(const std::string& path, uint64_t free_bytes) {
 
 bool CanMount() {
   const int status =
-      WaitFor(StartChild([] { ::_exit(::unshare(CLONE_NEWNS) == 0 ? 0 : 1); }));
+      WaitFor(StartChild([] { ::_exit(EnterOwnMountNamespace() ? 0 : 1); }));
   return IsSuccess(status);
 }
 
@@ -231,8 +238,7 @@ TEST_F(DirectoryFailureTest, TmpfsThatFillsUpLaterStopsGrowthOnly) {
 TEST_F(DirectoryFailureTest, TmpfsWithoutRoomForAFilesFirstPages) {
   TINE_SKIP_UNLESS_CAN_MOUNT();
   ExpectDropped("", [this] {
-    ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
-    ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    ASSERT_TRUE(EnterOwnMountNamespace());
     ASSERT_EQ(::mount("tine-test", dir_.path().c_str(), "tmpfs", 0, "size=8k"),
               0);
   });
@@ -241,8 +247,7 @@ TEST_F(DirectoryFailureTest, TmpfsWithoutRoomForAFilesFirstPages) {
 TEST_F(DirectoryFailureTest, TmpfsWithoutInodes) {
   TINE_SKIP_UNLESS_CAN_MOUNT();
   ExpectDropped("No space left", [this] {
-    ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
-    ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    ASSERT_TRUE(EnterOwnMountNamespace());
     ASSERT_EQ(::mount("tine-test", dir_.path().c_str(), "tmpfs", 0,
                       "size=1m,nr_inodes=1"),
               0);
