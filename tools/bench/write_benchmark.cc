@@ -232,7 +232,7 @@ const Row kRows[] = {
 
 // Two measurements of one thing differ by this much here; a ratio within it of
 // the promise is called "as".
-constexpr double kNoise = 0.05;
+constexpr double kNoise = 0.02;
 
 void PrintTable(const FastestReporter& reporter) {
   std::printf("%-22s %9s   %-30s %9s %8s %9s\n", "tine", "ns", "against", "ns",
