@@ -93,7 +93,7 @@ class FamilyVariant {
     }
   };
   struct LabelsHash {
-    using is_transparent = void;
+    using is_transparent = void;  // NOLINT(readability-identifier-naming)
     LabelsOf labels_of;
     template <typename T>
     size_t operator()(const T& key) const {
@@ -101,7 +101,7 @@ class FamilyVariant {
     }
   };
   struct LabelsEqual {
-    using is_transparent = void;
+    using is_transparent = void;  // NOLINT(readability-identifier-naming)
     LabelsOf labels_of;
     template <typename T, typename U>
     bool operator()(const T& a, const U& b) const {

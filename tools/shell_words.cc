@@ -64,8 +64,9 @@ class Splitter {
       if (c == '"') {
         return true;
       }
-      const bool is_quoting = c == '\\' && at_ < line_.size() &&
-                              kQuotable.find(line_[at_]) != kQuotable.npos;
+      const bool is_quoting =
+          c == '\\' && at_ < line_.size() &&
+          kQuotable.find(line_[at_]) != std::string_view::npos;
       word_ += is_quoting ? line_[at_++] : c;
     }
     *error = "a double quote is not closed";

@@ -18,7 +18,6 @@ namespace {
 
 using format::GaugeMode;
 using testing::BuilderHeader;
-using testing::CounterFamily;
 using ::testing::ElementsAre;
 using testing::F64CounterFamily;
 using testing::GaugeFamily;

@@ -27,7 +27,7 @@ class MetricsDirectoryTest : public ::testing::Test {
   ~MetricsDirectoryTest() override { std::filesystem::remove_all(root_); }
 
   std::string Make(const std::string& name, mode_t mode) {
-    const std::string path = root_ + "/" + name;
+    std::string path = root_ + "/" + name;
     EXPECT_EQ(::mkdir(path.c_str(), 0700), 0);
     EXPECT_EQ(::chmod(path.c_str(), mode), 0);
     return path;
@@ -73,7 +73,7 @@ TEST_F(MetricsDirectoryTest, MissingDirectoryIsNotMade) {
 
 TEST_F(MetricsDirectoryTest, FileIsNoDirectory) {
   const std::string path = root_ + "/file";
-  UniqueFd(::open(path.c_str(), O_CREAT | O_WRONLY, 0600));
+  const UniqueFd file(::open(path.c_str(), O_CREAT | O_WRONLY, 0600));
   EXPECT_FALSE(Open(path).valid());
   EXPECT_EQ(errno, ENOTDIR);
 }

@@ -87,7 +87,7 @@ TEST_F(FirstUseTest, UnsetGaugeIsPublishedAsUnset) {
 TEST_F(FirstUseTest, DisabledWriterMakesNothingAndIsSafe) {
   ::setenv("TINE_DISABLE", "1", 1);
   const ChildOutcome outcome = Run(
-      [this] {
+      [] {
         const Counter counter("c_total", "c");
         const DoubleCounter refused("bad name", "");
         const Gauge gauge("g", "g", GaugeMode::kMax);

@@ -156,7 +156,7 @@ TEST_F(ForkTest, ValuesReadInAChildAreTheChildsOwn) {
 // Threads that repeat a step until they are told to stop.
 class CountingThreads {
  public:
-  CountingThreads(int count, std::function<void()> step) {
+  CountingThreads(int count, const std::function<void()>& step) {
     for (int i = 0; i < count; ++i) {
       threads_.emplace_back([this, step] {
         while (!is_over_.load(std::memory_order_relaxed)) {

@@ -221,7 +221,7 @@ TEST_P(RawForkTest, ChildMakesNewSeriesAndFamiliesInItsOwnFile) {
 // Beyond its slots a child counts in slot 0, however often it was forked.
 TEST_P(RawForkTest, LongChainOfChildrenKeepsCounting) {
   constexpr int kGenerations = 40;
-  Run([this] {
+  Run([] {
     const Counter counter("c_total", "c");
     for (int i = 0; i < kGenerations; ++i) {
       counter.Increment();

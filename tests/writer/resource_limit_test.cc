@@ -211,7 +211,7 @@ TEST_F(ResourceLimitTest, SetuidAfterTheStartCountsAndGrows) {
   if (::geteuid() != 0) {
     GTEST_SKIP() << "needs to be root";
   }
-  Run([this] {
+  Run([] {
     const CounterFamily family("c_total", "c", {"l"});
     family.WithLabels("first").Increment();
     std::thread counting([&] {

@@ -32,7 +32,7 @@ class WriterTest : public ::testing::Test {
   // Runs the scenario and expects it to end well.
   ChildOutcome Run(const std::function<void()>& scenario,
                    Ending ending = Ending::kQuick) {
-    const ChildOutcome outcome = RunInChild(scenario, ending);
+    ChildOutcome outcome = RunInChild(scenario, ending);
     EXPECT_TRUE(outcome.HasExited(0)) << outcome.Description();
     return outcome;
   }

@@ -9,12 +9,12 @@
 
 namespace tine::demo {
 
-extern const CounterFamily g_requests;           // method, path, code
-extern const HistogramFamily g_request_seconds;  // path
-extern const UpDownCounterFamily g_in_flight;    // no labels
-extern const GaugeFamily g_worker_generation;    // no labels
-extern const CounterFamily g_workers_started;    // no labels
-extern const CounterFamily g_worker_exits;       // reason
+extern const CounterFamily kRequests;          // method, path, code
+extern const HistogramFamily kRequestSeconds;  // path
+extern const UpDownCounterFamily kInFlight;    // no labels
+extern const GaugeFamily kWorkerGeneration;    // no labels
+extern const CounterFamily kWorkersStarted;    // no labels
+extern const CounterFamily kWorkerExits;       // reason
 
 }  // namespace tine::demo
 

@@ -65,6 +65,7 @@ RequestClass ClassOf(std::string_view url, std::string_view method) {
 
 // What libmicrohttpd calls, on its threads.
 struct ServerCallbacks {
+  // NOLINTNEXTLINE(readability-function-size): its parameters are given.
   static MHD_Result OnRequest(void* self, MHD_Connection* connection,
                               const char* url, const char* method,
                               const char* /*version*/, const char* /*data*/,
@@ -75,7 +76,7 @@ struct ServerCallbacks {
       request->is_counted = std::string_view(url) != "/ledger";
       server->request_count_.fetch_add(1);
       if (request->is_counted) {
-        g_in_flight.WithLabelValues({}).Increment();
+        kInFlight.WithLabelValues({}).Increment();
       }
       *slot = request.release();
       return MHD_YES;  // an answer may follow once the request is whole
@@ -97,12 +98,12 @@ struct ServerCallbacks {
       return;
     }
     if (request->is_counted) {
-      g_in_flight.WithLabelValues({}).Decrement();
+      kInFlight.WithLabelValues({}).Decrement();
     }
     if (request->is_counted && request->is_answered) {
       const std::chrono::duration<double> elapsed =
           steady_clock::now() - request->start;
-      g_request_seconds.WithLabels(kPaths[request->path])
+      kRequestSeconds.WithLabels(kPaths[request->path])
           .Observe(elapsed.count());
     }
     static_cast<Server*>(self)->request_count_.fetch_sub(1);
@@ -197,7 +198,7 @@ bool Server::Respond(MHD_Connection* connection, unsigned code,
 
 void Server::Count(const RequestClass& request_class) {
   ledger_->Attempt(request_class);
-  g_requests
+  kRequests
       .WithLabels(kMethods[request_class.method], kPaths[request_class.path],
                   kCodes[request_class.code])
       .Increment();

@@ -48,7 +48,7 @@ const char* ExitReason(int status) {
 void Supervisor::Run() {
   signals_ = BlockAndReceiveSignals();
   for (const char* reason : {"recycled", "signal", "error"}) {
-    g_worker_exits.WithLabels(reason);
+    kWorkerExits.WithLabels(reason);
   }
   for (uint32_t i = 0; i < options_.worker_count; ++i) {
     places_.push_back({i, 0, 0, {}, {}});
@@ -103,7 +103,7 @@ void Supervisor::StartWorker(Place* place) {
     return;
   }
   place->pid = pid;
-  g_workers_started.WithLabelValues({}).Increment();
+  kWorkersStarted.WithLabelValues({}).Increment();
 }
 
 void Supervisor::RunChild(const Place& place, pid_t parent) {
@@ -134,7 +134,7 @@ void Supervisor::ReapWorkers() {
 void Supervisor::NoteExit(Place* place, int status) {
   place->pid = 0;
   place->start_at = {};
-  g_worker_exits.WithLabels(ExitReason(status)).Increment();
+  kWorkerExits.WithLabels(ExitReason(status)).Increment();
   const bool is_good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
   if (!is_good && !is_stopping_) {
     place->start_at = place->started + kRestartDelay;

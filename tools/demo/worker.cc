@@ -26,8 +26,8 @@ void StartMetrics(const DemoOptions& options, uint32_t number,
   init.directory = options.directory;
   init.worker_id = worker_id;
   Init(init);  // without a file it serves all the same; the library says so
-  g_worker_generation.WithLabelValues({}).Set(generation);
-  g_in_flight.WithLabelValues({});
+  kWorkerGeneration.WithLabelValues({}).Set(generation);
+  kInFlight.WithLabelValues({});
 }
 
 void WaitForEither(int first_fd, int second_fd) {
