@@ -15,6 +15,7 @@
 #include "collector/merged_view.h"
 #include "collector/metric_file_reader.h"
 #include "common/metrics_directory.h"
+#include "common/record_layout.h"
 
 namespace tine::collector {
 
@@ -39,7 +40,7 @@ struct MetricFileContext {
   ReadCounters read_counters;
   ReadScratch scratch;
   FileSystemKind directory_kind = FileSystemKind::kUnknown;
-  uint64_t max_file_bytes = 64 << 20;  // the most that a writer reserves
+  uint64_t max_file_bytes = format::kMaxFileBytes;
   size_t max_series_per_file = 100'000;
 };
 

@@ -47,6 +47,9 @@ inline constexpr uint32_t kCellsRecordBytes =
 // The longest record of a kind that does not change (IsMutableKind): twice what
 // 64 label values of 65535 bytes take. A reader needs a whole one in memory.
 inline constexpr uint32_t kMaxParsedRecordBytes = 8 * 1024 * 1024;
+// The most that a writer gives a file (address space and sparse size). A reader
+// believes no file that is larger.
+inline constexpr uint64_t kMaxFileBytes = 64 * 1024 * 1024;
 // A histogram's cells (buckets, +Inf, sum) lie in one block.
 inline constexpr uint32_t kMaxBounds = kCellsPerBlock - 2;
 

@@ -21,10 +21,6 @@ using format::kCellsPerBlock;
 using format::RecordKind;
 
 constexpr size_t kPieceBytes = 256 << 10;
-// More than any writer may use (TINE_MAX_BYTES ends there). `used` of a file
-// that claims more is not believed.
-constexpr uint64_t kMaxUsedBytes = uint64_t{1} << 30;
-
 std::vector<std::string> ToVector(const StringListView& list) {
   std::vector<std::string> strings;
   for (const std::string_view text : list) {
@@ -144,7 +140,8 @@ bool MetricFileReader::ReadHeader(std::string* error) {
 
 bool MetricFileReader::ReadRecords(std::string* error) {
   RecordScanner scanner;
-  scanner.SetUsedUntrusted(dynamic_.used, std::min(file_bytes_, kMaxUsedBytes));
+  scanner.SetUsedUntrusted(dynamic_.used,
+                           std::min(file_bytes_, format::kMaxFileBytes));
   std::vector<uint64_t> buffer(kPieceBytes / 8);
   while (scanner.WantsBytes()) {
     const size_t wanted = std::max(kPieceBytes, scanner.wanted_bytes());

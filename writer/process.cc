@@ -28,7 +28,7 @@ std::string LastError(const ProcessState* process) {
       process->last_error_errno.load(std::memory_order_relaxed);
   if (error_number != 0) {
     text += ": ";
-    text += ::strerrordesc_np(error_number);
+    text += internal::ErrorText(error_number);
   }
   return text;
 }

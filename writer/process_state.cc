@@ -206,6 +206,11 @@ void CountDrops(ProcessState* process, uint64_t observations,
   }
 }
 
+const char* ErrorText(int error_number) noexcept {
+  const char* text = ::strerrordesc_np(error_number);
+  return text == nullptr ? "unknown error" : text;
+}
+
 void Complain(const char* what, const char* detail, int error_number) noexcept {
   if (g_image.settings.is_quiet ||
       g_image.is_sealed.load(std::memory_order_relaxed)) {
@@ -221,8 +226,7 @@ void Complain(const char* what, const char* detail, int error_number) noexcept {
   }
   if (error_number != 0) {
     line.Append(": ");
-    const char* text = ::strerrordesc_np(error_number);
-    line.Append(text == nullptr ? "error" : text);
+    line.Append(ErrorText(error_number));
     line.Append(" (");
     line.AppendNumber(error_number);
     line.Append(")");

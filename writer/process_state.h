@@ -172,6 +172,10 @@ void NoteSuccess(ProcessState* process) noexcept;
 void CountDrops(ProcessState* process, uint64_t observations,
                 uint64_t series) noexcept;
 
+// What an errno means, as a constant text; never null (kernels have numbers
+// that the C library does not know). Async-signal-safe.
+const char* ErrorText(int error_number) noexcept;
+
 // One line on stderr, "tine: " in front, made without stdio. Not when
 // TINE_LOG=off.
 void Complain(const char* what, const char* detail, int error_number) noexcept;

@@ -204,8 +204,19 @@ FamilyView ViewOf(const Definition& definition,
   return view;
 }
 
-// A family that counts nothing and knows why.
-Family* AddRefusedLocked(const Status& status) {
+// A family that counts nothing and knows why; the one before if this mistake
+// was made before. `*is_new` is whether it is the first time.
+Family* AddOrFindRefusedLocked(const Status& status, bool* is_new) {
+  Family* known = g_registry.FindRefusedLocked(status.message());
+  *is_new = known == nullptr;
+  if (known != nullptr) {
+    return known;
+  }
+  if (g_registry.family_count() >= kMaxFamilies) {
+    *is_new =
+        !g_image.has_told_usage_error.exchange(true, std::memory_order_relaxed);
+    return &g_disabled_family;
+  }
   const size_t size_bytes = status.message().size() + 1;
   auto* message = static_cast<char*>(g_arena.AllocateLocked(size_bytes));
   if (message == nullptr) {
@@ -225,8 +236,10 @@ Family* AddRefusedLocked(const Status& status) {
 }
 
 Family* AddOrFindLocked(const Definition& definition,
-                        const std::vector<double>& bounds, Status* status) {
+                        const std::vector<double>& bounds, Status* status,
+                        bool* is_new) {
   Family* known = g_registry.FindFamily(definition.name);
+  *is_new = known == nullptr;
   if (known != nullptr) {
     const char* difference = DifferenceFrom(known, definition, bounds);
     if (difference == nullptr) {
@@ -330,6 +343,7 @@ Family* CheckAndRegister(const Definition& definition) {
   const std::vector<double> bounds = BoundsWithoutInfinity(definition);
   Status status;
   Family* family = nullptr;
+  bool is_new = false;
   {
     SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
     if (!lock.is_held()) {
@@ -337,11 +351,15 @@ Family* CheckAndRegister(const Definition& definition) {
     }
     status = CheckDefinition(definition, bounds);  // Init() changes settings
     if (status.ok()) {
-      family = AddOrFindLocked(definition, bounds, &status);
+      family = AddOrFindLocked(definition, bounds, &status, &is_new);
     }
     if (!status.ok()) {
-      family = AddRefusedLocked(status);
+      family = AddOrFindRefusedLocked(status, &is_new);
     }
+  }
+  // Told once: a handle may be made anew for every request.
+  if (!is_new) {
+    return family;
   }
   if (!status.ok()) {
     Complain(status.message().c_str(), "", 0);

@@ -103,6 +103,14 @@ Family* Registry::FindFamily(std::string_view name) const noexcept {
   return family;
 }
 
+Family* Registry::FindRefusedLocked(std::string_view message) const noexcept {
+  Family* family = refused_;
+  while (family != nullptr && message != family->error_message) {
+    family = family->next;
+  }
+  return family;
+}
+
 Series* Registry::FindSeries(const Family* family, StringSpan label_values,
                              uint64_t hash) const noexcept {
   // Acquire on the table and on the entry: what they point to was written
@@ -156,9 +164,12 @@ Family* Registry::AddFamilyLocked(const FamilyView& definition,
                                    definition.bound_count);
   family->error_code = error_code;
   family->error_message = error_message;
-  if (error_code == ErrorCode::kOk) {
+  ++family_count_;
+  if (error_code != ErrorCode::kOk) {
+    family->next = refused_;
+    refused_ = family;
+  } else {
     record_bytes_ += EncodedFamilyBytes(family->definition);
-    ++family_count_;
     family->next = families_.load(std::memory_order_relaxed);
     families_.store(family, std::memory_order_release);
   }

@@ -94,7 +94,12 @@ class Registry {
   // Bytes that the records of everything registered take in a file, without
   // private blocks.
   uint64_t record_bytes() const { return record_bytes_; }
+  // Families that may count, and refused ones that are kept for their status.
   uint32_t family_count() const { return family_count_; }
+
+  // The family that was refused with just this message; null if none was. A
+  // program that registers the same mistake over and over takes no more memory.
+  Family* FindRefusedLocked(std::string_view message) const noexcept;
 
  private:
   struct Entry {
@@ -111,6 +116,7 @@ class Registry {
   bool GrowTableLocked() noexcept;
 
   std::atomic<Family*> families_{nullptr};
+  Family* refused_ = nullptr;
   std::atomic<Table*> table_{nullptr};
   size_t series_count_ = 0;
   uint32_t family_count_ = 0;

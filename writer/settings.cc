@@ -17,7 +17,10 @@ namespace tine::internal {
 namespace {
 
 constexpr uint64_t kSmallestMaxBytes = 64 << 10;
-constexpr uint64_t kLargestMaxBytes = 62 << 20;  // a reserve within 64 MiB
+constexpr uint64_t kLargestMaxBytes = 62 << 20;
+// What metric_file.cc adds stays within the largest file.
+static_assert(kLargestMaxBytes + 2 * kOverflowReserveBytes <=
+              format::kMaxFileBytes);
 
 std::string_view Environment(const char* name) {
   const char* value = ::secure_getenv(name);

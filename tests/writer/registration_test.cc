@@ -1,8 +1,13 @@
+#include <unistd.h>
+
+#include <cstddef>
+#include <fstream>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "common/metric_names.h"
+#include "tests/testing/sanitizers.h"
 #include "tests/writer/writer_test_base.h"
 #include "writer/tine.h"
 
@@ -267,11 +272,13 @@ TEST_F(RegistrationTest, FamiliesArriveInTheFileAsDefined) {
   });
 }
 
-TEST_F(RegistrationTest, EachMistakeIsToldOnStderr) {
+TEST_F(RegistrationTest, EachMistakeIsToldOnStderrOnce) {
   ::unsetenv("TINE_LOG");
   const ChildOutcome outcome = Run([] {
-    const Counter bad("bad name", "");
-    const Counter no_total("requests", "");
+    for (int i = 0; i < 100; ++i) {  // as in a function that serves a request
+      const Counter bad("bad name", "");
+      const Counter no_total("requests", "");
+    }
     const CounterFamily family("c_total", "c", {"l"});
     for (int i = 0; i < 100; ++i) {
       family.WithLabels("1", "2").Increment();  // told once
@@ -281,6 +288,33 @@ TEST_F(RegistrationTest, EachMistakeIsToldOnStderr) {
   for (const char* part : {"bad name", "_total", "c_total"}) {
     EXPECT_NE(outcome.stderr_text.find(part), std::string::npos) << part;
   }
+}
+
+// Address space of this process.
+size_t MappedBytes() {
+  size_t page_count = 0;
+  std::ifstream("/proc/self/statm") >> page_count;
+  return page_count * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+TEST_F(RegistrationTest, TheSameMistakeAgainTakesNoMoreMemory) {
+  if (kHasAsan || kHasTsan) {
+    GTEST_SKIP() << "sanitizers keep freed memory";
+  }
+  Run([] {
+    const Counter counter("c_total", "c");
+    const auto make_mistakes = [] {
+      const Counter bad("bad name", "");
+      const Counter conflict("c_total", "another help text");
+      EXPECT_EQ(conflict.status().code(), ErrorCode::kConflict);
+    };
+    make_mistakes();
+    const size_t before_bytes = MappedBytes();
+    for (int i = 0; i < 20'000; ++i) {
+      make_mistakes();
+    }
+    EXPECT_LT(MappedBytes(), before_bytes + (1 << 20));
+  });
 }
 
 }  // namespace
