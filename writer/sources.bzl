@@ -1,0 +1,56 @@
+"""What the library is made from; tests build it again with mistakes in it."""
+
+WRITER_SRCS = [
+    "arena.cc",
+    "arena.h",
+    "block_table.h",
+    "cell_blocks.cc",
+    "cell_blocks.h",
+    "cell_ops.h",
+    "fork_guard.cc",
+    "fork_guard.h",
+    "gauge.cc",
+    "histogram.cc",
+    "life_lock.cc",
+    "life_lock.h",
+    "metric_file.cc",
+    "metric_file.h",
+    "process.cc",
+    "process_state.cc",
+    "process_state.h",
+    "record_appender.cc",
+    "record_appender.h",
+    "registration.cc",
+    "registry.cc",
+    "registry.h",
+    "settings.cc",
+    "settings.h",
+    "slow_path_lock.cc",
+    "slow_path_lock.h",
+    "thread_slots.cc",
+    "thread_slots.h",
+]
+
+WRITER_HDRS = [
+    "block_table.h",
+    "cell_ops.h",
+    "counter.h",
+    "family.h",
+    "gauge.h",
+    "histogram.h",
+    "process.h",
+    "status.h",
+    "string_span.h",
+    "summary.h",
+    "timer.h",
+    "tine.h",
+]
+
+WRITER_DEPS = [
+    "//common:exact_sum",
+    "//common:metric_file_name",
+    "//common:metric_names",
+    "//common:metrics_directory",
+    "//common:record_codec",
+    "//common:record_layout",
+]
