@@ -46,10 +46,11 @@ class LivenessProbe {
                  FileSystemKind directory_kind) const;
 
   // Do the writer's pid and the collector's mean the same? Then it may be shown
-  // as it is.
+  // as it is. (The first namespace of every kernel has the same number.)
   bool IsPidOfThisNamespace(const WriterIdentity& writer) const {
     return host_.pid_namespace != 0 &&
-           host_.pid_namespace == writer.pid_namespace;
+           host_.pid_namespace == writer.pid_namespace &&
+           host_.boot_id == writer.boot_id;
   }
 
  private:

@@ -22,9 +22,8 @@ inline int Rounds(int count) {
 // when that is set.
 inline uint64_t TestSeed() {
   const char* given = std::getenv("TINE_TEST_SEED");
-  const uint64_t seed = given == nullptr
-                            ? std::random_device{}()
-                            : std::strtoull(given, nullptr, 10);
+  const uint64_t seed = given == nullptr ? std::random_device{}()
+                                         : std::strtoull(given, nullptr, 10);
   std::printf("seed %llu; again: --test_env=TINE_TEST_SEED=%llu\n",
               static_cast<unsigned long long>(seed),
               static_cast<unsigned long long>(seed));
