@@ -18,6 +18,7 @@
 
 #include "common/metrics_directory.h"
 #include "common/record_codec.h"
+#include "writer/directory_space.h"
 #include "writer/life_lock.h"
 
 #ifndef MADV_POPULATE_WRITE
@@ -29,7 +30,6 @@ namespace {
 
 constexpr uint64_t kFirstRealBytes = 16 << 10;
 constexpr uint64_t kLeastReserveBytes = 64 << 10;
-constexpr uint64_t kFreeSpaceFloorBytes = 16 << 20;
 
 uint64_t PageBytes() { return static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)); }
 
@@ -69,54 +69,6 @@ class SharedDescriptor {
   const int place_;
   int fd_ = -1;
 };
-
-// Never fill the host's file system: nothing is made or grown when less than a
-// tenth of it is free, or less than 16 MiB of a large one, or less than a tenth
-// of its inodes. Null, or what to say.
-const char* SpaceProblem(const struct statfs& info) {
-  const auto total_bytes = static_cast<uint64_t>(info.f_blocks) *
-                           static_cast<uint64_t>(info.f_bsize);
-  const auto free_bytes = static_cast<uint64_t>(info.f_bavail) *
-                          static_cast<uint64_t>(info.f_bsize);
-  // A tmpfs without a limit says 0 blocks.
-  if (total_bytes != 0 &&
-      free_bytes < std::min(total_bytes / 10, kFreeSpaceFloorBytes)) {
-    return "the metrics directory's file system is nearly full";
-  }
-  if (info.f_files != 0 && info.f_ffree < info.f_files / 10) {
-    return "the metrics directory's file system has nearly no inodes left";
-  }
-  return nullptr;
-}
-
-const char* FileSystemProblem(const struct statfs& info) {
-  switch (FileSystemKindOf(static_cast<uint64_t>(info.f_type))) {
-    case FileSystemKind::kMemory:
-      return SpaceProblem(info);
-    case FileSystemKind::kDisk:
-      return g_image.settings.may_use_disk
-                 ? SpaceProblem(info)
-                 : "the metrics directory is on a disk, where counting can "
-                   "stall at writeback: use a tmpfs, or set TINE_ALLOW_DISK=1";
-    case FileSystemKind::kRemote:
-    case FileSystemKind::kUnknown:
-      break;
-  }
-  return "the metrics directory's file system cannot be used for mapped files: "
-         "use a tmpfs such as /run or /dev/shm";
-}
-
-// Once, to who asked for it with TINE_ALLOW_DISK=1.
-void WarnOfDisk(const struct statfs& info) {
-  if (FileSystemKindOf(static_cast<uint64_t>(info.f_type)) ==
-          FileSystemKind::kDisk &&
-      !g_image.has_warned_of_disk.exchange(true, std::memory_order_relaxed)) {
-    Complain(
-        "the metrics directory is on a disk: a store to a mapped file can "
-        "stall this program for 100s of ms at writeback",
-        g_image.settings.directory, 0);
-  }
-}
 
 uint64_t LimitOf(int resource) {
   rlimit limit;
@@ -388,10 +340,8 @@ bool CreateMetricFileLocked(ProcessState* process) noexcept {
   FileUuid random;
   MetricFile file{};
   file.reserve_bytes = ReserveBytes();
-  errno = 0;
-  if (::fstatfs(directory.get(), &info) != 0) {
-    problem = "cannot examine the metrics directory's file system";
-  } else if ((problem = FileSystemProblem(info)) == nullptr) {
+  problem = NewFileProblem(directory.get(), &info);
+  if (problem == nullptr) {
     if (process->file_count == kMaxFiles ||
         file.reserve_bytes < kLeastReserveBytes) {
       problem = "no room for a metric file (RLIMIT_FSIZE or RLIMIT_AS)";
@@ -438,12 +388,7 @@ bool GrowMetricFileLocked(ProcessState* process, MetricFile* file,
       std::max(wanted_bytes, file->real_bytes + file->real_bytes / 8);
   target_bytes =
       std::min(RoundUp(target_bytes, PageBytes()), file->reserve_bytes);
-  struct statfs info;
-  // The path may mean nothing after a chroot; then the page request alone must
-  // tell.
-  const bool is_known = ::statfs(g_image.settings.directory, &info) == 0;
-  const char* problem = is_known ? SpaceProblem(info) : nullptr;
-  errno = 0;
+  const char* problem = GrowthProblem(g_image.settings.directory);
   if (problem == nullptr && !MakePagesReal(file->base + file->real_bytes,
                                            target_bytes - file->real_bytes)) {
     problem = "no memory for a metric file to grow";

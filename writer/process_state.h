@@ -100,6 +100,7 @@ struct Settings {
   uint16_t environment_label_count;
   uint8_t boot_id[16];
   uint64_t max_bytes;
+  uint64_t max_files;  // in the directory
   bool may_use_disk;
   bool is_quiet;  // TINE_LOG=off
 };

@@ -284,12 +284,17 @@ bool AreValuesPossible(StringSpan values) {
   return true;
 }
 
-// What everything but private blocks may take.
+// What everything but private blocks may take; and chunks, which run out first
+// where series are large.
 bool IsOverBudget(uint64_t more_bytes, bool may_use_reserve) {
+  constexpr uint32_t kReservedChunks =
+      kOverflowReserveBytes / format::kCellsRecordBytes;
   const uint64_t budget_bytes = g_image.settings.max_bytes -
                                 PrivateBudgetBytes() +
                                 (may_use_reserve ? kOverflowReserveBytes : 0);
-  return g_registry.record_bytes() + more_bytes > budget_bytes;
+  return g_registry.record_bytes() + more_bytes > budget_bytes ||
+         (!may_use_reserve &&
+          g_registry.chunk_count() > kMaxChunks - kReservedChunks);
 }
 
 // A new series in its place, published if its chunk is or can be made real.

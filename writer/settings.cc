@@ -18,6 +18,8 @@ namespace {
 
 constexpr uint64_t kSmallestMaxBytes = 64 << 10;
 constexpr uint64_t kLargestMaxBytes = 62 << 20;
+constexpr uint64_t kDefaultMaxFiles = 100'000;
+constexpr uint64_t kLargestMaxFiles = 100'000'000;
 // What metric_file.cc adds stays within the largest file.
 static_assert(kLargestMaxBytes + 2 * kOverflowReserveBytes <=
               format::kMaxFileBytes);
@@ -158,6 +160,8 @@ bool ReadEnvironment(Settings* settings) {
   }
   settings->max_bytes = NumberFromEnvironment(
       "TINE_MAX_BYTES", kSmallestMaxBytes, kLargestMaxBytes, kDefaultMaxBytes);
+  settings->max_files = NumberFromEnvironment(
+      "TINE_MAX_FILES", 1, kLargestMaxFiles, kDefaultMaxFiles);
   settings->may_use_disk = Environment("TINE_ALLOW_DISK") == "1";
   ReadExecutableName(settings);
   ReadBootId(settings);
