@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <grp.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "common/unique_fd.h"
+#include "tests/writer/own_tmpfs.h"
 #include "tests/writer/writer_test_base.h"
 #include "writer/tine.h"
 
@@ -162,102 +161,10 @@ TEST_F(DirectoryFailureTest, ChildWithoutFileIsCountedInItsParentsFile) {
   });
 }
 
-// From here on, what this process mounts below /dev/shm is seen by nobody else.
-// In a chroot / may be no mount point; then /dev/shm is made private alone.
-bool EnterOwnMountNamespace() {
-  return ::unshare(CLONE_NEWNS) == 0 &&
-         (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 ||
-          ::mount("none", "/dev/shm", nullptr, MS_PRIVATE, nullptr) == 0);
-}
-
-// A tmpfs of the test's own, in a mount namespace of its own.
-void MountSmallTmpfs(const std::string& path) {
-  if (!EnterOwnMountNamespace() ||
-      ::mount("tine-test", path.c_str(), "tmpfs", 0, "size=1m") != 0) {
-    GTEST_FAIL() << "cannot mount a tmpfs";
-  }
-}
-
-// Leaves `free_bytes` of it.
-void FillUpTo(const std::string& path, uint64_t free_bytes) {
-  const UniqueFd fd(
-      ::open((path + "/filler").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
-  ASSERT_EQ(::posix_fallocate(fd.get(), 0,
-                              static_cast<off_t>((1 << 20) - free_bytes)),
-            0);
-}
-
-bool CanMount() {
-  const int status =
-      WaitFor(StartChild([] { ::_exit(EnterOwnMountNamespace() ? 0 : 1); }));
-  return IsSuccess(status);
-}
-
-#define TINE_SKIP_UNLESS_CAN_MOUNT()                                \
-  do {                                                              \
-    if (!CanMount()) {                                              \
-      GTEST_SKIP() << "this process may not make mount namespaces"; \
-    }                                                               \
-  } while (false)
-
-TEST_F(DirectoryFailureTest, FullTmpfsIsLeftAlone) {
-  TINE_SKIP_UNLESS_CAN_MOUNT();
-  ExpectDropped("nearly full", [this] {
-    MountSmallTmpfs(dir_.path());
-    FillUpTo(dir_.path(), 64 << 10);
-  });
-}
-
-// The space runs out after the start: what has a place goes on counting.
-TEST_F(DirectoryFailureTest, TmpfsThatFillsUpLaterStopsGrowthOnly) {
-  TINE_SKIP_UNLESS_CAN_MOUNT();
-  Run([this] {
-    MountSmallTmpfs(dir_.path());
-    const Counter counter("c_total", "c");
-    const CounterFamily family("d_total", "d", {"l"});
-    counter.Increment();
-    FillUpTo(dir_.path(), 0x8000);
-    for (int i = 0; i < 5000; ++i) {
-      family.WithLabels(std::to_string(i)).Increment();
-      counter.Increment();
-    }
-    const WriterStatus status = GetWriterStatus();
-    uint64_t sum = 0;
-    const auto files = Read();
-    for (const auto& [name, cells] : files.at(0).series) {
-      sum += cells.u64[0];
-    }
-    EXPECT_EQ(counter.Value(), 5001u);
-    EXPECT_EQ(sum + status.dropped_observations, 10'001u);
-    EXPECT_GT(status.dropped_observations, 0u);
-  });
-}
-
-// Without the floor for the host's sake, pages run out while they are asked
-// for: no SIGBUS.
-TEST_F(DirectoryFailureTest, TmpfsWithoutRoomForAFilesFirstPages) {
-  TINE_SKIP_UNLESS_CAN_MOUNT();
-  ExpectDropped("", [this] {
-    ASSERT_TRUE(EnterOwnMountNamespace());
-    ASSERT_EQ(::mount("tine-test", dir_.path().c_str(), "tmpfs", 0, "size=8k"),
-              0);
-  });
-}
-
-TEST_F(DirectoryFailureTest, TmpfsWithoutInodes) {
-  TINE_SKIP_UNLESS_CAN_MOUNT();
-  ExpectDropped("No space left", [this] {
-    ASSERT_TRUE(EnterOwnMountNamespace());
-    ASSERT_EQ(::mount("tine-test", dir_.path().c_str(), "tmpfs", 0,
-                      "size=1m,nr_inodes=1"),
-              0);
-  });
-}
-
 TEST_F(DirectoryFailureTest, ReadOnlyMount) {
   TINE_SKIP_UNLESS_CAN_MOUNT();
   ExpectDropped("Read-only file system", [this] {
-    MountSmallTmpfs(dir_.path());
+    MountOwnTmpfs(dir_.path(), "size=1m");
     ASSERT_EQ(::mount(nullptr, dir_.path().c_str(), nullptr,
                       MS_REMOUNT | MS_RDONLY, nullptr),
               0);
@@ -311,9 +218,9 @@ TEST_F(DirectoryFailureTest, RecoversWhenTheCauseIsGone) {
   }));
   if (CanMount()) {
     children.push_back(StartChild([&] {
-      MountSmallTmpfs(dir_.path());
+      MountOwnTmpfs(dir_.path(), "size=1m");
       FillUpTo(dir_.path(), 0);
-      ExpectRecovery([&] { ::unlink(dir_.At("filler").c_str()); });
+      ExpectRecovery([&] { FreeFiller(dir_.path()); });
     }));
   }
   for (const pid_t pid : children) {

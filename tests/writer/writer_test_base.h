@@ -24,7 +24,8 @@ class WriterTest : public ::testing::Test {
     ::setenv("TINE_DIR", dir_.path().c_str(), 1);
     for (const char* name :
          {"TINE_PROCESS_LABELS", "TINE_WORKER_ID", "TINE_DISABLE", "TINE_LOG",
-          "TINE_MAX_BYTES", "TINE_MAX_SLOTS", "TINE_ALLOW_DISK"}) {
+          "TINE_MAX_BYTES", "TINE_MAX_FILES", "TINE_MAX_SLOTS",
+          "TINE_ALLOW_DISK"}) {
       ::unsetenv(name);
     }
   }
