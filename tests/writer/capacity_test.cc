@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <functional>
 #include <string>
@@ -282,6 +283,7 @@ TEST_F(CapacityTest, AllFilesFullDropsAndCounts) {
   };
   Run(scenario);
   ExpectMutantFails("drops_not_counted", scenario);
+  ExpectMutantDies("file_size_limit_forgotten", SIGXFSZ, scenario);
 }
 
 }  // namespace

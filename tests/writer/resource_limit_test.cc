@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <new>
 #include <string>
@@ -14,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/writer/naive_file.h"
 #include "tests/writer/writer_test_base.h"
 #include "writer/tine.h"
 
@@ -105,6 +107,14 @@ TEST_F(ResourceLimitTest, TinyFileSizeLimitDropsAndCounts) {
   }
 }
 
+TEST_F(ResourceLimitTest, FileSizeLimitKillsANaiveWriter) {
+  const ChildOutcome outcome = RunInChild([this] {
+    SetLimit(RLIMIT_FSIZE, 128 << 10);
+    const NaiveFile file(dir_.path(), 16 << 20);
+  });
+  EXPECT_TRUE(outcome.WasKilledBy(SIGXFSZ)) << outcome.Description();
+}
+
 TEST_F(ResourceLimitTest, FileSizeLimitSetAfterTheStartHarmsNobody) {
   Run([this] {
     const Counter counter("c_total", "c");
@@ -137,15 +147,36 @@ TEST_F(ResourceLimitTest, ChunkThatFitsNowhereMakesNoFurtherFiles) {
   });
 }
 
-TEST_F(ResourceLimitTest, NoDescriptorsLeftDropsAndCounts) {
-  Run([] {
-    SetLimit(RLIMIT_NOFILE, 0);
-    const Counter counter("c_total", "c");
-    counter.Increment();
-    EXPECT_EQ(GetWriterStatus().dropped_observations, 1u);
-    EXPECT_NE(GetWriterStatus().last_error.find("Too many open files"),
-              std::string::npos);
-  });
+// None at all, and too few for each of the steps that need one.
+TEST_F(ResourceLimitTest, TooFewDescriptorsDropAndCountAndLeaveNothing) {
+  int dropped_count = 0;
+  for (const int limit : {0, 3, 4, 5, 6}) {
+    SCOPED_TRACE(limit);
+    const ChildOutcome outcome = Run([&] {
+      ::close_range(3, ~0u, 0);
+      rlimit before{};
+      ::getrlimit(RLIMIT_NOFILE, &before);
+      SetLimit(RLIMIT_NOFILE, static_cast<rlim_t>(limit));
+      const Counter counter("c_total", "c");
+      counter.Increment();
+      ::setrlimit(RLIMIT_NOFILE, &before);
+      const WriterStatus status = GetWriterStatus();
+      EXPECT_EQ(NamesIn(dir_.path()), status.files);
+      EXPECT_EQ(SumOfAll() + status.dropped_observations, 1u);
+      if (status.dropped_observations != 0) {
+        EXPECT_NE(status.last_error.find("Too many open files"),
+                  std::string::npos)
+            << status.last_error;
+        std::fputs("dropped", stderr);
+      }
+      for (const std::string& name : status.files) {
+        ::unlink(dir_.At(name).c_str());
+      }
+    });
+    dropped_count += outcome.stderr_text == "dropped" ? 1 : 0;
+  }
+  EXPECT_GE(dropped_count, 3);
+  EXPECT_LT(dropped_count, 5) << "the most of these limits is enough";
 }
 
 TEST_F(ResourceLimitTest, DescriptorsAreNotNeededAfterTheStart) {
