@@ -116,7 +116,7 @@ TEST_F(PagePopulationTest, SpaceThatComesAndGoesKillsNobody) {
         static_cast<void>(::ftruncate(fd.get(), 0));
       }
     });
-    for (int round = 0; round < Rounds(100); ++round) {
+    for (int round = 0; round < Rounds(Scaled(100)); ++round) {
       const int status = WaitFor(StartChild([this] {
         const CounterFamily family("c_total", "c", {"l"});
         constexpr int kSeries = 500;

@@ -87,6 +87,7 @@ TEST_F(TmpfsSpaceTest, SixtyFourKiBHoldWhatTheyCanAndTheRestIsCounted) {
 
 TEST_F(TmpfsSpaceTest, NaiveWriterDiesInSixtyFourKiB) {
   const ChildOutcome outcome = RunInChild([this] {
+    std::signal(SIGBUS, SIG_DFL);  // a sanitizer has a handler
     MountOwnTmpfs(dir_.path(), "size=64k");
     NaiveFile file(dir_.path(), 1 << 20);
     ASSERT_EQ(file.map_errno(), 0);
