@@ -62,8 +62,11 @@ int OpenMetricsDirectory(const char* path, bool may_create,
   int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
   if (is_private_default) {
     flags |= O_NOFOLLOW;  // its parent is world-writable
-    if (may_create) {
-      ::mkdir(path, 0700);  // EEXIST is the usual case; open() tells the rest
+    // EEXIST is the usual case; open() tells the rest.
+    if (may_create && ::mkdir(path, 0700) == 0) {
+      // A umask may have shut even its owner out, for good. Nobody else can
+      // have put something in its place: /dev/shm is sticky.
+      ::chmod(path, 0700);
     }
   }
   const int fd = ::open(path, flags);

@@ -407,7 +407,12 @@ bool GrowMetricFileLocked(ProcessState* process, MetricFile* file,
   return true;
 }
 
-void MarkCleanExit() noexcept {
+namespace {
+
+// Marks the process's files as left by a clean exit; counting may go on. Not a
+// static object's destructor: the others' destructors may still count, and may.
+// Here, because every program that counts links this file of the archive.
+__attribute__((destructor)) void MarkCleanExit() {
   ProcessState* process = g_image.process.load(std::memory_order_acquire);
   // Zero in a child that has made no file: its parent's file is not its own to
   // mark.
@@ -422,4 +427,5 @@ void MarkCleanExit() noexcept {
   }
 }
 
+}  // namespace
 }  // namespace tine::internal

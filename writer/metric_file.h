@@ -20,9 +20,6 @@ bool CreateMetricFileLocked(ProcessState* process) noexcept;
 bool GrowMetricFileLocked(ProcessState* process, MetricFile* file,
                           uint64_t wanted_bytes) noexcept;
 
-// Marks the process's files as left by a clean exit. Counting may go on.
-void MarkCleanExit() noexcept;
-
 }  // namespace tine::internal
 
 #endif  // TINE_WRITER_METRIC_FILE_H_

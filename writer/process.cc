@@ -1,6 +1,7 @@
 #include "writer/process.h"
 
 #include <cstring>
+#include <memory>
 
 #include "common/record_codec.h"
 #include "writer/cell_blocks.h"
@@ -75,10 +76,6 @@ Status ApplyOptions(const InitOptions& options, Settings* settings) {
   return status;
 }
 
-// Marks the clean exit. Not a static object's destructor: the others'
-// destructors may still count, and may.
-__attribute__((destructor)) void OnExit() { internal::MarkCleanExit(); }
-
 }  // namespace
 
 Status Init(const InitOptions& options) {
@@ -96,16 +93,17 @@ Status Init(const InitOptions& options) {
                   "before metrics without labels are made, or set TINE_DIR, "
                   "TINE_PROCESS_LABELS and TINE_WORKER_ID");
   }
-  Settings settings = g_image.settings;
-  Status status = ApplyOptions(options, &settings);
+  // Not on the stack, of which a thread may have little.
+  const auto settings = std::make_unique<Settings>(g_image.settings);
+  Status status = ApplyOptions(options, settings.get());
   if (!status.ok()) {
     return status;
   }
-  if (std::strcmp(settings.directory, g_image.settings.directory) != 0) {
+  if (std::strcmp(settings->directory, g_image.settings.directory) != 0) {
     g_image.life_lock.store(format::LifeLock::kUnknown);
     internal::NoteSuccess(process);  // the old one's failure says nothing
   }
-  g_image.settings = settings;
+  g_image.settings = *settings;
   return FileStatus(process);
 }
 

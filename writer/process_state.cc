@@ -79,7 +79,7 @@ bool MapProcessState() {
 bool StartOnce() {
   // First, so that a fork waits for all the rest.
   const bool has_fork_handlers = InstallForkHandlers();
-  g_image.settings = Settings();  // what a parent had got to
+  std::memset(&g_image.settings, 0, sizeof(Settings));  // a parent's attempt
   if (!ReadEnvironment(&g_image.settings)) {
     g_image.is_disabled.store(true, std::memory_order_relaxed);
     return false;

@@ -23,6 +23,14 @@
 // happens to interrupt an increment exactly between its load and its add lets
 // the child repeat that one add in the parent's file.
 //
+// Counting and looking up take less than 8 KiB of stack, making a file
+// included; a handler on an alternate stack needs as much besides the kernel's
+// frame.
+//
+// Any thread may count, cancelled ones too: the library is no cancellation
+// point. Only asynchronous cancellation (PTHREAD_CANCEL_ASYNCHRONOUS) may not
+// be on while a thread is in it, as POSIX has it for nearly every function.
+//
 // Environment, read once when the first metric is registered: TINE_DIR,
 // TINE_PROCESS_LABELS, TINE_WORKER_ID, TINE_DISABLE=1 (count nothing, make no
 // file), TINE_LOG=off (no line on stderr), TINE_MAX_BYTES (16777216: all of one

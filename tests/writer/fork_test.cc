@@ -6,8 +6,8 @@
 #include <csignal>
 #include <string>
 #include <thread>
-#include <vector>
 
+#include "tests/writer/counting_threads.h"
 #include "tests/writer/writer_test_base.h"
 #include "writer/tine.h"
 
@@ -152,35 +152,6 @@ TEST_F(ForkTest, ValuesReadInAChildAreTheChildsOwn) {
     EXPECT_EQ(counter.Value(), 5u);
   });
 }
-
-// Threads that repeat a step until they are told to stop.
-class CountingThreads {
- public:
-  CountingThreads(int count, const std::function<void()>& step) {
-    for (int i = 0; i < count; ++i) {
-      threads_.emplace_back([this, step] {
-        while (!is_over_.load(std::memory_order_relaxed)) {
-          step();
-          step_count_.fetch_add(1, std::memory_order_relaxed);
-        }
-      });
-    }
-  }
-  ~CountingThreads() { EXPECT_TRUE(threads_.empty()); }
-  uint64_t Stop() {
-    is_over_ = true;
-    for (std::thread& thread : threads_) {
-      thread.join();
-    }
-    threads_.clear();
-    return step_count_;
-  }
-
- private:
-  std::atomic<bool> is_over_{false};
-  std::atomic<uint64_t> step_count_{0};
-  std::vector<std::thread> threads_;
-};
 
 TEST_F(ForkTest, ForkingWhileEightThreadsCountKeepsTheExactSum) {
   constexpr int kChildren = Scaled(100);

@@ -11,7 +11,6 @@
 #include <string>
 #include <thread>
 
-#include "common/unique_fd.h"
 #include "tests/writer/writer_test_base.h"
 #include "writer/tine.h"
 
@@ -20,17 +19,6 @@ namespace {
 
 class LifeLockTest : public WriterTest {
  protected:
-  // As a collector asks: is there a write lock on the file?
-  bool IsHeld(const std::string& name) const {
-    const UniqueFd fd(::open(dir_.At(name).c_str(), O_RDONLY | O_CLOEXEC));
-    EXPECT_TRUE(fd.valid()) << name;
-    struct flock lock {};
-    lock.l_type = F_RDLCK;
-    lock.l_whence = SEEK_SET;
-    EXPECT_EQ(::fcntl(fd.get(), F_OFD_GETLK, &lock), 0);
-    return lock.l_type == F_WRLCK;
-  }
-
   // Starts a writer that goes on with `then` once its file is there.
   pid_t StartWriter(const std::function<void()>& then) {
     const size_t before = NamesIn(dir_.path()).size();

@@ -1,11 +1,14 @@
 #ifndef TINE_TESTS_WRITER_WRITER_TEST_BASE_H_
 #define TINE_TESTS_WRITER_WRITER_TEST_BASE_H_
 
+#include <fcntl.h>
+
 #include <cstdlib>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "common/unique_fd.h"
 #include "gtest/gtest.h"
 #include "tests/testing/child_process.h"
 #include "tests/testing/metric_file_sum.h"
@@ -43,6 +46,17 @@ class WriterTest : public ::testing::Test {
     std::vector<MetricFileText> files = ReadMetricFiles(dir_.path());
     EXPECT_EQ(DamageIn(files), "");
     return files;
+  }
+
+  // As a collector asks: is there a write lock on the file?
+  bool IsHeld(const std::string& name) const {
+    const UniqueFd fd(::open(dir_.At(name).c_str(), O_RDONLY | O_CLOEXEC));
+    EXPECT_TRUE(fd.valid()) << name;
+    struct flock lock {};
+    lock.l_type = F_RDLCK;
+    lock.l_whence = SEEK_SET;
+    EXPECT_EQ(::fcntl(fd.get(), F_OFD_GETLK, &lock), 0);
+    return lock.l_type == F_WRLCK;
   }
 
   TestDirectory dir_;
