@@ -7,11 +7,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstddef>
 #include <cstdlib>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/writer/writer_test_base.h"
@@ -20,15 +22,21 @@
 namespace tine::testing {
 namespace {
 
-// From here on this process may only exit.
-void ForbidSystemCalls() {
-  sock_filter code[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+// From here on this thread and what it starts may only exit, and make the
+// system calls of `allowed`. A second filter takes away from the first.
+void ForbidSystemCalls(const std::vector<unsigned>& allowed = {}) {
+  std::vector<sock_filter> code = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+  const auto allow = [&code](unsigned number) {
+    code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1));
+    code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
   };
-  const sock_fprog program{sizeof(code) / sizeof(code[0]), code};
+  allow(SYS_exit_group);
+  for (const unsigned number : allowed) {
+    allow(number);
+  }
+  code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
+  const sock_fprog program{static_cast<uint16_t>(code.size()), code.data()};
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
@@ -136,6 +144,85 @@ TEST_F(SealTest, NewMetricsMakeNoSystemCall) {
     ExitNow(0);
   });
   EXPECT_EQ(SumU64(Read(), "c_total"), 1u);
+}
+
+// Each thread counts under a filter that leaves it nothing but its end. Half of
+// them began, and took their slots, before the seal.
+TEST_F(SealTest, ThreadsOldAndNewMakeNoSystemCall) {
+  constexpr int kThreads = 8;
+  constexpr int kAdds = 1000;
+  ::setenv("TINE_MAX_SLOTS", "64", 1);
+  Run([] {
+    const Counter counter("c_total", "c");
+    const CounterFamily family("d_total", "d", {"l"});
+    const Histogram histogram("h", "h", {1});
+    const Gauge gauge("g", "g", GaugeMode::kMax);
+    family.WithLabels("known");
+    std::atomic<int> waiting{0};
+    std::atomic<bool> is_sealed{false};
+    const auto count = [&](bool is_old) {
+      if (is_old) {
+        counter.Increment();
+        ++waiting;
+        while (!is_sealed) {
+          std::this_thread::yield();
+        }
+      }
+      ForbidSystemCalls({SYS_exit});
+      for (int i = 0; i < kAdds; ++i) {
+        counter.Increment();
+        family.WithLabels("known").Increment();
+        family.WithLabels("unknown").Increment();
+        histogram.Observe(1);
+        gauge.Set(i);
+      }
+      ::syscall(SYS_exit, 0);  // the C library's way makes many calls
+    };
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kThreads / 2; ++i) {
+      threads.emplace_back(count, /*is_old=*/true);
+    }
+    while (waiting != kThreads / 2) {
+      std::this_thread::yield();
+    }
+    Seal();
+    is_sealed = true;
+    for (int i = 0; i < kThreads / 2; ++i) {
+      threads.emplace_back(count, /*is_old=*/false);
+    }
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+  });
+  const auto files = Read();
+  ASSERT_EQ(files.size(), 1u);
+  EXPECT_EQ(SumU64(files, "c_total"), 1u * kThreads * kAdds + kThreads / 2);
+  EXPECT_EQ(SumU64(files, "d_total{known}"), 1u * kThreads * kAdds);
+  EXPECT_EQ(SumU64(files, "h", 0), 1u * kThreads * kAdds);
+  EXPECT_EQ(files[0].dropped_observations + SumU64(files, "d_total{unknown}") +
+                SumU64(files, "d_total{__overflow__}"),
+            1u * kThreads * kAdds);
+  // New threads took no slots: theirs is slot 0's.
+  EXPECT_EQ(files[0].blocks.size(), 1u + kThreads / 2);
+}
+
+// Strings come from the host's malloc, which has some in store here.
+TEST_F(SealTest, StatusAndExitNeedNoMoreThanAWrite) {
+  Run(
+      [] {
+        const Counter counter("c_total", "c");
+        counter.Increment();
+        std::free(std::malloc(100'000));
+        Seal();
+        ForbidSystemCalls({SYS_write});
+        counter.Increment();
+        EXPECT_EQ(GetWriterStatus().files.size(), 1u);
+      },
+      Ending::kExit);
+  const auto files = Read();
+  ASSERT_EQ(files.size(), 1u);
+  EXPECT_EQ(SumU64(files, "c_total"), 2u);
+  EXPECT_EQ(files[0].state, format::FileState::kCleanExit);
 }
 
 TEST_F(SealTest, BeforeTheFirstMetricItForbidsTheFile) {
