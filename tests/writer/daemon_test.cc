@@ -317,16 +317,15 @@ TEST_F(PrivilegeTest, FirstMetricOfAProcessThatMayNotBeDumpedMakesItsFile) {
 class UmaskTest : public WriterTest,
                   public ::testing::WithParamInterface<mode_t> {};
 
-INSTANTIATE_TEST_SUITE_P(Extremes, UmaskTest,
-                         ::testing::Values(0, 0277, 0777));
+INSTANTIATE_TEST_SUITE_P(Extremes, UmaskTest, ::testing::Values(0, 0277, 0777));
 
 TEST_P(UmaskTest, FileIsReadableByItsGroupWhateverTheUmask) {
   Run([] {
     ::umask(GetParam());
     Counter("c_total", "c").Increment();
     struct stat info {};
-    const std::string path = GetWriterStatus().directory + "/" +
-                             GetWriterStatus().files.at(0);
+    const std::string path =
+        GetWriterStatus().directory + "/" + GetWriterStatus().files.at(0);
     EXPECT_EQ(::stat(path.c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 07777, 0640u);
   });

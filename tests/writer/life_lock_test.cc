@@ -7,9 +7,11 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/writer/writer_test_base.h"
 #include "writer/tine.h"
@@ -37,6 +39,15 @@ class LifeLockTest : public WriterTest {
     while (true) {
       ::pause();
     }
+  }
+  static std::vector<pid_t> ChildrenOf(pid_t pid) {
+    const std::string number = std::to_string(pid);
+    std::ifstream file("/proc/" + number + "/task/" + number + "/children");
+    std::vector<pid_t> children;
+    for (pid_t child; file >> child;) {
+      children.push_back(child);
+    }
+    return children;
   }
   std::string OnlyFile() const { return NamesIn(dir_.path()).at(0); }
 };
@@ -85,10 +96,18 @@ TEST_F(LifeLockTest, IsNotInheritedByChildrenThatOutliveTheWriter) {
     }
     Sleep();
   });
+  std::vector<pid_t> children;
+  ASSERT_TRUE(WaitUntil([&] {
+    children = ChildrenOf(pid);
+    return children.size() == 3;
+  }));
   EXPECT_TRUE(IsHeld(OnlyFile()));
   ::kill(pid, SIGKILL);
   WaitFor(pid);
   EXPECT_FALSE(IsHeld(OnlyFile()));
+  for (const pid_t child : children) {
+    EXPECT_EQ(::kill(child, SIGKILL), 0);
+  }
 }
 
 // Children forked at the very moments when a lock is being taken.

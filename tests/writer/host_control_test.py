@@ -1,0 +1,98 @@
+"""The control of the tests with odd hosts: each sees the mistake it is there for.
+
+The tests are built again with the mistakes of host_mutations.txt. With one in
+force the test named here must fail; with none it must pass.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import unittest
+
+from tests.testing import outcome_lines
+
+TIMEOUT_S = 120
+
+# mutant: (program, tests of it)
+CONTROLS = {
+    'life_lock_is_inherited':
+        ('life_lock_test', '*IsNotInheritedByChildrenThatOutliveTheWriter'),
+    'life_lock_is_posix':
+        ('daemon_test', '*DaemonisingBeforeTheFirstMetric*/Closefrom'),
+    'life_lock_is_a_descriptor':
+        ('daemon_test', '*ClosingAllDescriptorsWhileThreadsCount*/CloseRange'),
+    'descriptor_reaches_new_image':
+        ('odd_fork_test', '*ExecOfItselfLeavesADeadFile*'),
+    'fork_is_noticed_by_handler_alone':
+        ('odd_fork_test', '*Clone3ChildrenCountInTheirOwnFiles'),
+    'parent_data_is_unmapped':
+        ('odd_fork_test', '*ChildThatReturnsIntoAnInterruptedAddLives'),
+    'cancellation_stays_on':
+        ('cancel_test', '*OneWhileAThreadMakesItsProcesssFile*'),
+    'raw_fork_keeps_slots':
+        ('odd_fork_test', '*ThreadOfARawChildDoesNotShare*'),
+    'slots_are_not_given_back':
+        ('cancel_test', '*OneDuringAddsLosesNoneAndNoSlot'),
+    'slow_path_allocates':
+        ('no_malloc_test', '*CountingAndLookingUpDoNotCallIt'),
+    'slow_path_takes_much_stack':
+        ('small_stack_test', '*HandlersThatCountFirst*'),
+    'sealed_shield_makes_calls':
+        ('seal_test', '*ThreadsOldAndNewMakeNoSystemCall'),
+    'children_are_not_told_of':
+        ('daemon_test', '*WorkerThatDropsFirstIsACountedNoOpIn0700'),
+    'growth_needs_the_path':
+        ('daemon_test', '*WorkerThatChrootsAndDropsAfterAfterForkCounts'),
+    'mapping_is_dumped':
+        ('daemon_test', '*DumpedProcessLeavesItsFileAsSmallAsItWas'),
+}
+
+
+def run(program, tests, mutant=None):
+    """Runs these tests; their exit code and what they printed."""
+    environment = dict(os.environ)
+    environment.pop('TESTBRIDGE_TEST_ONLY', None)
+    if mutant:
+        environment['TINE_MUTANT'] = mutant
+    # No pipe: processes that a failing test leaves behind would keep it open.
+    with tempfile.TemporaryFile('w+') as output:
+        process = subprocess.Popen(
+            ['tests/writer/%s_with_mutants' % program, '--gtest_filter=' + tests],
+            env=environment, stdout=output, stderr=output,
+            start_new_session=True)
+        try:
+            code = process.wait(timeout=TIMEOUT_S)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        output.seek(0)
+        return code, output.read()
+
+
+class HostControlTest(unittest.TestCase):
+    def check(self, mutant):
+        program, tests = CONTROLS[mutant]
+        code, output = run(program, tests)
+        self.assertEqual(code, 0, output)
+        if '[  SKIPPED ]' in output:
+            self.skipTest('the test is skipped here')
+        self.assertIn('[       OK ]', output)
+        code, output = run(program, tests, mutant)
+        self.assertNotEqual(code, 0, output)
+
+
+def add_cases():
+    for name in CONTROLS:
+        def case(self, mutant=name):
+            self.check(mutant)
+        setattr(HostControlTest, 'test_' + name, case)
+
+
+add_cases()
+
+
+if __name__ == '__main__':
+    outcome_lines.main()
