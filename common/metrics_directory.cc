@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "common/retry_if_interrupted.h"
+
 namespace tine {
 namespace {
 
@@ -49,7 +51,10 @@ std::string ResolveMetricsDirectory(std::string_view explicit_directory) {
     return MakeAbsolute(from_environment);
   }
   struct stat info;
-  if (::stat(kSystemDirectory, &info) == 0) {
+  const int found =
+      RetryIfInterrupted([&] { return ::stat(kSystemDirectory, &info); });
+  // Who may not look cannot know that it is missing.
+  if (found == 0 || (errno != ENOENT && errno != ENOTDIR)) {
     return kSystemDirectory;
   }
   return std::string(kPrivateDirectoryPrefix) + std::to_string(::geteuid());
@@ -60,21 +65,28 @@ int OpenMetricsDirectory(const char* path, bool may_create,
   *problem = nullptr;
   const bool is_private_default = IsPrivateDefault(path);
   int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  int mkdir_errno = 0;
   if (is_private_default) {
     flags |= O_NOFOLLOW;  // its parent is world-writable
-    // EEXIST is the usual case; open() tells the rest.
-    if (may_create && ::mkdir(path, 0700) == 0) {
-      // A umask may have shut even its owner out, for good. Nobody else can
-      // have put something in its place: /dev/shm is sticky.
-      ::chmod(path, 0700);
+    if (may_create) {
+      if (RetryIfInterrupted([&] { return ::mkdir(path, 0700); }) == 0) {
+        // A umask may have shut even its owner out, for good. Nobody else can
+        // have put something in its place: /dev/shm is sticky.
+        ::chmod(path, 0700);
+      } else {
+        mkdir_errno = errno;  // EEXIST is the usual case
+      }
     }
   }
-  const int fd = ::open(path, flags);
+  const int fd = RetryIfInterrupted([&] { return ::open(path, flags); });
   if (fd < 0) {
+    if (errno == ENOENT && mkdir_errno != 0) {
+      errno = mkdir_errno;  // why it is not there
+    }
     return -1;
   }
   struct stat info;
-  if (::fstat(fd, &info) != 0) {
+  if (RetryIfInterrupted([&] { return ::fstat(fd, &info); }) != 0) {
     const int saved_errno = errno;
     ::close(fd);
     errno = saved_errno;

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "writer/process_state.h"
 
@@ -18,14 +19,19 @@ void* Arena::AllocateLocked(size_t size_bytes) noexcept {
   if (piece == nullptr || size_bytes > static_cast<size_t>(piece->end - next)) {
     const size_t piece_bytes =
         std::max(size_bytes + sizeof(Piece), next_piece_bytes_);
-    if (g_image.is_sealed.load(std::memory_order_relaxed)) {
+    if (g_image.is_sealed.load(std::memory_order_relaxed) || IsShort()) {
       return nullptr;
     }
     void* memory = ::mmap(nullptr, piece_bytes, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
+      retry_at_ns_.store(CoarseNowNs() + kRetryAfterNs,
+                         std::memory_order_relaxed);
+      NoteError(g_image.process.load(std::memory_order_acquire),
+                "no memory to register a metric", errno);
       return nullptr;
     }
+    retry_at_ns_.store(0, std::memory_order_relaxed);
     piece = static_cast<Piece*>(memory);
     next = static_cast<uint8_t*>(memory) + sizeof(Piece);
     piece->end = static_cast<uint8_t*>(memory) + piece_bytes;
@@ -35,6 +41,11 @@ void* Arena::AllocateLocked(size_t size_bytes) noexcept {
   }
   piece->next.store(next + size_bytes, std::memory_order_release);
   return next;
+}
+
+bool Arena::IsShort() const noexcept {
+  const uint64_t retry_at_ns = retry_at_ns_.load(std::memory_order_relaxed);
+  return retry_at_ns != 0 && CoarseNowNs() < retry_at_ns;
 }
 
 }  // namespace tine::internal

@@ -18,6 +18,9 @@ class Arena {
  public:
   // Zeroed, 16-byte aligned; null when memory is short.
   void* AllocateLocked(size_t size_bytes) noexcept;
+  // The kernel had none a short while ago and is not asked again yet. Needs no
+  // lock.
+  bool IsShort() const noexcept;
 
  private:
   // At the beginning of each piece.
@@ -29,6 +32,7 @@ class Arena {
   static constexpr size_t kLargestPieceBytes = 1024 * 1024;
 
   std::atomic<Piece*> piece_{nullptr};
+  std::atomic<uint64_t> retry_at_ns_{0};  // coarse clock; 0: not short
   size_t next_piece_bytes_ = kSmallestPieceBytes;
 };
 

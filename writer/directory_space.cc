@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "common/metrics_directory.h"
+#include "common/retry_if_interrupted.h"
 #include "writer/process_state.h"
 
 namespace tine::internal {
@@ -67,7 +68,9 @@ const char* FileSystemProblem(const struct statfs& info) {
 // same moment may go a little beyond it.
 bool HasTooManyFiles(int directory_fd, const struct statfs& info) {
   struct stat directory;
-  return info.f_type == TMPFS_MAGIC && ::fstat(directory_fd, &directory) == 0 &&
+  return info.f_type == TMPFS_MAGIC &&
+         RetryIfInterrupted(
+             [&] { return ::fstat(directory_fd, &directory); }) == 0 &&
          static_cast<uint64_t>(directory.st_size) >=
              (g_image.settings.max_files + 2) * kTmpfsEntryBytes;
 }
@@ -75,7 +78,7 @@ bool HasTooManyFiles(int directory_fd, const struct statfs& info) {
 }  // namespace
 
 const char* NewFileProblem(int directory_fd, struct statfs* info) noexcept {
-  if (::fstatfs(directory_fd, info) != 0) {
+  if (RetryIfInterrupted([&] { return ::fstatfs(directory_fd, info); }) != 0) {
     return "cannot examine the metrics directory's file system";
   }
   errno = 0;
@@ -92,7 +95,8 @@ const char* GrowthProblem(const char* directory) noexcept {
   struct statfs info;
   // The path may mean nothing after a chroot; then the request for pages alone
   // must tell.
-  const bool is_known = ::statfs(directory, &info) == 0;
+  const bool is_known =
+      RetryIfInterrupted([&] { return ::statfs(directory, &info); }) == 0;
   errno = 0;
   return is_known ? SpaceProblem(info) : nullptr;
 }

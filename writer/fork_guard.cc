@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "writer/life_lock.h"
@@ -13,6 +14,13 @@
 
 namespace tine::internal {
 namespace {
+
+void Cover(uint8_t* begin, const uint8_t* end, int protection) {
+  if (begin < end) {
+    ::mmap(begin, static_cast<size_t>(end - begin), protection,
+           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+  }
+}
 
 // Covers the parent's data with private memory. Not unmapped: the fork may have
 // come between a hot path's load of a block pointer and its add, in a signal
@@ -28,17 +36,14 @@ void CoverParentData() {
         __atomic_load_n(&mapping.real_bytes, __ATOMIC_RELAXED);
     const bool keeps_this_header = keeps_header && i + 1 == count;
     const uint64_t kept_bytes = keeps_this_header ? format::kHeaderBytes : 0;
-    uint8_t* begin = mapping.base + kept_bytes;
-    // PROT_NONE first: only what was touchable costs commit charge. If the
-    // kernel has no memory even for that, the parent's pages stay: one add
-    // caught in mid-air may then count in both processes, which is better than
-    // a crash.
-    void* cover =
-        ::mmap(begin, mapping.reserve_bytes - kept_bytes, PROT_NONE,
-               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
-    if (cover != MAP_FAILED && real_bytes > kept_bytes) {
-      ::mprotect(begin, real_bytes - kept_bytes, PROT_READ | PROT_WRITE);
-    }
+    // In one step: were it covered first and made writable then, the second
+    // could fail, and an add caught in mid-air would crash. If the kernel has
+    // no memory for the cover, the parent's pages stay: that one add may then
+    // count in both processes, which is better.
+    Cover(mapping.base + kept_bytes, mapping.base + real_bytes,
+          PROT_READ | PROT_WRITE);
+    Cover(mapping.base + std::max(real_bytes, kept_bytes),
+          mapping.base + mapping.reserve_bytes, PROT_NONE);
     if (keeps_this_header && real_bytes >= format::kHeaderBytes) {
       g_image.parent_header.store(
           reinterpret_cast<format::FileHeaderDynamic*>(

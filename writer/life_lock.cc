@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "common/retry_if_interrupted.h"
 #include "writer/process_state.h"
 
 namespace tine::internal {
@@ -38,7 +39,8 @@ void* LockAndMap(int fd) {
   struct flock lock {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;  // from 0, length 0: the whole file
-  if (::fcntl(fd, F_OFD_SETLK, &lock) != 0) {
+  if (RetryIfInterrupted([&] { return ::fcntl(fd, F_OFD_SETLK, &lock); }) !=
+      0) {
     return nullptr;
   }
   void* mapping = ::mmap(nullptr, PageBytes(), PROT_NONE, MAP_SHARED, fd, 0);
@@ -62,7 +64,9 @@ void* TakeLifeLock(int directory_fd, const char* name) noexcept {
   // and we wait for each other; other ways of forking find the descriptor and
   // the mapping in g_image.
   BeginTaking();
-  const int fd = ::openat(directory_fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  const int fd = RetryIfInterrupted([&] {
+    return ::openat(directory_fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  });
   void* life_lock = nullptr;
   int saved_errno = errno;
   if (fd >= 0) {
@@ -86,8 +90,9 @@ void ReleaseLifeLock(void* life_lock) noexcept {
 }
 
 format::LifeLock TestLifeLock(int directory_fd, const char* name) noexcept {
-  const int fd =
-      ::openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  const int fd = RetryIfInterrupted([&] {
+    return ::openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  });
   if (fd < 0) {
     return format::LifeLock::kUnknown;
   }
@@ -95,11 +100,15 @@ format::LifeLock TestLifeLock(int directory_fd, const char* name) noexcept {
   struct flock lock {};
   lock.l_type = F_RDLCK;
   lock.l_whence = SEEK_SET;
-  const bool is_answered = ::fcntl(fd, F_OFD_GETLK, &lock) == 0;
+  const bool is_answered =
+      RetryIfInterrupted([&] { return ::fcntl(fd, F_OFD_GETLK, &lock); }) == 0;
+  const bool is_unsupported = !is_answered && errno == EINVAL;
   g_image.open_descriptors[3].store(-1, std::memory_order_relaxed);
   ::close(fd);
   if (!is_answered) {
-    return format::LifeLock::kDoesNotHold;
+    // A passing trouble says nothing; the next file's test may.
+    return is_unsupported ? format::LifeLock::kDoesNotHold
+                          : format::LifeLock::kUnknown;
   }
   return lock.l_type == F_WRLCK ? format::LifeLock::kHolds
                                 : format::LifeLock::kDoesNotHold;

@@ -18,8 +18,10 @@
 
 #include "common/metrics_directory.h"
 #include "common/record_codec.h"
+#include "common/retry_if_interrupted.h"
 #include "writer/directory_space.h"
 #include "writer/life_lock.h"
+#include "writer/raised_signal.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -105,13 +107,13 @@ bool PopulateBySystemCall(uint8_t* begin, uint64_t bytes) {
 // Backs these pages with memory and makes them writable, or leaves them
 // untouchable.
 bool MakePagesReal(uint8_t* begin, uint64_t bytes) {
-  if (::mprotect(begin, bytes, PROT_READ | PROT_WRITE) != 0) {
+  if (RetryIfInterrupted([&] {
+        return ::mprotect(begin, bytes, PROT_READ | PROT_WRITE);
+      }) != 0) {
     return false;
   }
-  int result;
-  do {
-    result = ::madvise(begin, bytes, MADV_POPULATE_WRITE);
-  } while (result != 0 && (errno == EINTR || errno == EAGAIN));
+  const int result = RetryIfInterrupted(
+      [&] { return ::madvise(begin, bytes, MADV_POPULATE_WRITE); });
   if (result == 0 || (errno == EINVAL && PopulateBySystemCall(begin, bytes))) {
     return true;
   }
@@ -122,8 +124,9 @@ bool MakePagesReal(uint8_t* begin, uint64_t bytes) {
 }
 
 bool FillRandom(FileUuid* uuid) {
-  return ::getrandom(uuid->bytes, sizeof(uuid->bytes), GRND_NONBLOCK) ==
-         sizeof(uuid->bytes);
+  return RetryIfInterrupted([&] {
+           return ::getrandom(uuid->bytes, sizeof(uuid->bytes), GRND_NONBLOCK);
+         }) == sizeof(uuid->bytes);
 }
 
 uint64_t NowNs(clockid_t clock) {
@@ -148,7 +151,8 @@ uint64_t ProcessStartTicks() {
     return 0;
   }
   char text[1024];
-  const ssize_t length = ::read(fd.get(), text, sizeof(text) - 1);
+  const ssize_t length = RetryIfInterrupted(
+      [&] { return ::read(fd.get(), text, sizeof(text) - 1); });
   if (length <= 0) {
     return 0;
   }
@@ -223,6 +227,18 @@ uint8_t* MapData(int fd, uint64_t reserve_bytes) {
   return nullptr;
 }
 
+// ReserveBytes() has looked at RLIMIT_FSIZE, but another thread may have
+// lowered it since.
+bool SetSize(int fd, uint64_t bytes) {
+  const RaisedSignal too_large(SIGXFSZ);
+  if (RetryIfInterrupted(
+          [&] { return ::ftruncate(fd, static_cast<off_t>(bytes)); }) == 0) {
+    return true;
+  }
+  too_large.Take();
+  return false;
+}
+
 bool TakeAndTestLifeLock(MetricFile* file, int directory_fd,
                          const char* temp_name) {
   file->life_lock = TakeLifeLock(directory_fd, temp_name);
@@ -236,8 +252,10 @@ bool TakeAndTestLifeLock(MetricFile* file, int directory_fd,
 }
 
 bool GiveFinalName(int directory_fd, const char* temp_name, const char* name) {
-  if (::renameat2(directory_fd, temp_name, directory_fd, name,
-                  RENAME_NOREPLACE) == 0) {
+  if (RetryIfInterrupted([&] {
+        return ::renameat2(directory_fd, temp_name, directory_fd, name,
+                           RENAME_NOREPLACE);
+      }) == 0) {
     return true;
   }
   // The name holds 128 random bits: without the flag nothing is replaced
@@ -253,14 +271,18 @@ const char* TryCreate(MetricFile* file, SharedDescriptor* directory,
                       const char* temp_name, const FileUuid& uuid,
                       bool* has_temp_file) {
   SharedDescriptor fd(1);
-  if (!fd.Set(::openat(directory->get(), temp_name,
-                       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                       0600))) {
+  if (!fd.Set(RetryIfInterrupted([&] {
+        return ::openat(directory->get(), temp_name,
+                        O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                        0600);
+      }))) {
     return "cannot create a metric file";
   }
   *has_temp_file = true;
-  if (::fchmod(fd.get(), 0640) != 0 ||
-      ::ftruncate(fd.get(), static_cast<off_t>(file->reserve_bytes)) != 0) {
+  if (RetryIfInterrupted([&] { return ::fchmod(fd.get(), 0640); }) != 0) {
+    return "cannot set a metric file's mode";
+  }
+  if (!SetSize(fd.get(), file->reserve_bytes)) {
     return "cannot size a metric file";
   }
   file->base = MapData(fd.get(), file->reserve_bytes);
@@ -289,7 +311,7 @@ void Discard(MetricFile* file, int directory_fd, const char* temp_name) {
     g_image.mapping_count.fetch_sub(1, std::memory_order_release);
     ::munmap(file->base, file->reserve_bytes);
   }
-  ::unlinkat(directory_fd, temp_name, 0);
+  RetryIfInterrupted([&] { return ::unlinkat(directory_fd, temp_name, 0); });
 }
 
 // What was counted while there was no file goes to the first one's header.
@@ -397,7 +419,7 @@ bool GrowMetricFileLocked(ProcessState* process, MetricFile* file,
     NoteFailure(process, problem, errno);
     return false;
   }
-  file->real_bytes = target_bytes;
+  __atomic_store_n(&file->real_bytes, target_bytes, __ATOMIC_RELAXED);
   for (DataMapping& mapping : g_image.mappings) {
     if (mapping.base == file->base) {
       __atomic_store_n(&mapping.real_bytes, target_bytes, __ATOMIC_RELAXED);

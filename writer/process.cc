@@ -34,6 +34,12 @@ std::string LastError(const ProcessState* process) {
   return text;
 }
 
+// Ok with TINE_DISABLE, which is what was asked for.
+Status StatusWithoutStart() {
+  const char* why = g_image.start_error.load(std::memory_order_relaxed);
+  return why == nullptr ? Status() : Status(ErrorCode::kFileUnavailable, why);
+}
+
 Status FileStatus(ProcessState* process) {
   if (process->file_count != 0 || internal::CreateMetricFileLocked(process)) {
     return Status();
@@ -80,7 +86,7 @@ Status ApplyOptions(const InitOptions& options, Settings* settings) {
 
 Status Init(const InitOptions& options) {
   if (!internal::Start()) {
-    return Status();  // disabled, which is what was asked for
+    return StatusWithoutStart();
   }
   ProcessState* process = internal::CurrentProcess();
   SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
@@ -110,7 +116,7 @@ Status Init(const InitOptions& options) {
 Status AfterFork() {
   ProcessState* process = internal::CurrentProcess();
   if (process == nullptr) {
-    return Status();
+    return StatusWithoutStart();
   }
   SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
   if (!lock.is_held()) {
@@ -137,16 +143,23 @@ WriterStatus GetWriterStatus() {
   WriterStatus status;
   status.is_enabled = internal::Start();
   if (!status.is_enabled) {
+    status.directory = g_image.settings.directory;
+    status.last_error = StatusWithoutStart().message();
+    status.dropped_observations = g_image.dropped_without_start.load();
     return status;
   }
   ProcessState* process = internal::CurrentProcess();
   status.directory = g_image.settings.directory;
   status.last_error = LastError(process);
+  // The lock is for figures of one moment. Without it they are right too, each
+  // by itself: files are only added.
   SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
-  for (uint32_t i = 0; lock.is_held() && i < process->file_count; ++i) {
+  const uint32_t file_count =
+      __atomic_load_n(&process->file_count, __ATOMIC_ACQUIRE);
+  for (uint32_t i = 0; i < file_count; ++i) {
     const internal::MetricFile& file = process->files[i];
     status.files.emplace_back(file.name);
-    status.file_bytes += file.real_bytes;
+    status.file_bytes += __atomic_load_n(&file.real_bytes, __ATOMIC_RELAXED);
     const auto* header = file.dynamic();
     status.dropped_series += header->dropped_series.load();
     status.dropped_observations += header->dropped_observations.load();

@@ -50,7 +50,8 @@ void Seal() noexcept;
 
 // Directory, file, drops, last error: what a status page of the host may show.
 struct WriterStatus {
-  bool is_enabled = true;  // false with TINE_DISABLE=1
+  // False with TINE_DISABLE=1, or if there was no memory to start.
+  bool is_enabled = true;
   std::string directory;
   std::vector<std::string> files;  // names in the directory; empty: none (yet)
   // Look-ups of new label sets that went to an overflow series.

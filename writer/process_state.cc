@@ -1,16 +1,19 @@
 #include "writer/process_state.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 
 #include "writer/fork_guard.h"
+#include "writer/raised_signal.h"
 #include "writer/settings.h"
 #include "writer/slow_path_lock.h"
 #include "writer/thread_slots.h"
@@ -22,7 +25,6 @@ std::atomic<BlockTable*> g_shared_table{&g_new_thread_table};
 
 namespace {
 
-constexpr uint64_t kRetryAfterNs = 10'000'000'000;
 constexpr int32_t kLongestClockCheckPeriod = 4096;
 
 // Appends to a fixed line; what does not fit is cut.
@@ -44,11 +46,21 @@ class Line {
     } while (left != 0);
     Append(digits + at);
   }
+  // A failing stderr is nobody's concern here: its reader may be gone, or
+  // stopped with the pipe full, or the log file at its limit. Signals are
+  // blocked.
   void Write() {
     text_[length_++] = '\n';
-    // A failing stderr is nobody's concern here.
-    const ssize_t ignored = ::write(STDERR_FILENO, text_, length_);
-    static_cast<void>(ignored);
+    pollfd wanted = {STDERR_FILENO, POLLOUT, 0};
+    if (::poll(&wanted, 1, 0) == 0) {
+      return;
+    }
+    const RaisedSignal no_reader(SIGPIPE);
+    const RaisedSignal too_large(SIGXFSZ);
+    if (::write(STDERR_FILENO, text_, length_) < 0) {
+      no_reader.Take();
+      too_large.Take();
+    }
   }
 
  private:
@@ -85,22 +97,23 @@ bool StartOnce() {
     return false;
   }
   g_image.slot_count = MakeThreadKey() ? SlotCountFromEnvironment() : 0;
-  if (!has_fork_handlers || !MapProcessState()) {
-    g_image.is_disabled.store(true, std::memory_order_relaxed);
-    Complain("out of memory at start: metrics are off in this process", "",
-             ENOMEM);
-    return false;
-  }
-  return true;
+  return has_fork_handlers && MapProcessState();
 }
 
 void StartNow() noexcept {
   // A cancellation would be an exception that nobody may catch.
   SignalShield shield;
+  bool is_ready = false;
   try {
-    StartOnce();
+    is_ready = StartOnce();
   } catch (...) {
+  }
+  if (!is_ready && !g_image.is_disabled.load(std::memory_order_relaxed)) {
+    constexpr char kWhat[] =
+        "no memory to start: metrics are off in this process";
+    g_image.start_error.store(kWhat, std::memory_order_relaxed);
     g_image.is_disabled.store(true, std::memory_order_relaxed);
+    Complain(kWhat, g_image.settings.directory, ENOMEM);
   }
   g_image.starter.store(ImageState::kStarted, std::memory_order_release);
 }
@@ -111,18 +124,22 @@ bool Start() noexcept {
   // Another thread may be at it. Bounded, since it may be stopped.
   const uint64_t give_up_ns = CoarseNowNs() + 1'000'000'000;
   int32_t starter = g_image.starter.load(std::memory_order_acquire);
-  while (starter != ImageState::kStarted && CoarseNowNs() < give_up_ns) {
+  while (starter != ImageState::kStarted) {
     const int32_t self = ::getpid();
     if (starter != self && g_image.starter.compare_exchange_strong(
                                starter, self, std::memory_order_acquire)) {
       StartNow();
+    } else if (g_image.is_start_stuck.load(std::memory_order_relaxed) ||
+               CoarseNowNs() > give_up_ns) {
+      // The next one need not wait in vain too.
+      g_image.is_start_stuck.store(true, std::memory_order_relaxed);
+      return false;
     } else {
       ::sched_yield();
     }
     starter = g_image.starter.load(std::memory_order_acquire);
   }
-  return starter == ImageState::kStarted &&
-         !g_image.is_disabled.load(std::memory_order_relaxed);
+  return !g_image.is_disabled.load(std::memory_order_relaxed);
 }
 
 ProcessState* CurrentProcess() noexcept {
@@ -171,10 +188,15 @@ bool MayRetry(ProcessState* process) noexcept {
 
 void NoteFailure(ProcessState* process, const char* what,
                  int error_number) noexcept {
-  process->last_error_errno.store(error_number, std::memory_order_relaxed);
-  process->last_error.store(what, std::memory_order_release);
   process->retry_at_ns.store(CoarseNowNs() + kRetryAfterNs,
                              std::memory_order_relaxed);
+  NoteError(process, what, error_number);
+}
+
+void NoteError(ProcessState* process, const char* what,
+               int error_number) noexcept {
+  process->last_error_errno.store(error_number, std::memory_order_relaxed);
+  process->last_error.store(what, std::memory_order_release);
   if (!g_image.has_complained.exchange(true, std::memory_order_relaxed)) {
     Complain(what, g_image.settings.directory, error_number);
   }
@@ -187,6 +209,10 @@ void NoteSuccess(ProcessState* process) noexcept {
 void CountDrops(ProcessState* process, uint64_t observations,
                 uint64_t series) noexcept {
   if (process == nullptr) {
+    if (g_image.start_error.load(std::memory_order_relaxed) != nullptr) {
+      g_image.dropped_without_start.fetch_add(observations,
+                                              std::memory_order_relaxed);
+    }
     return;
   }
   // The first file's header; its pointer is stored before `file_count` and

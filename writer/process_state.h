@@ -55,6 +55,8 @@ enum class Phase : uint32_t { kWiped = 0, kResetting = 1, kReady = 2 };
 struct ProcessState {
   std::atomic<Phase> phase;
   std::atomic<uint32_t> lock;  // 1: held; see SlowPathLock
+  // Somebody waited for it in vain, and it has not been free since.
+  std::atomic<bool> is_lock_stuck;
   std::atomic<int32_t> free_slot_count;
 
   // Under the lock.
@@ -120,6 +122,11 @@ struct ImageState {
   pthread_key_t thread_key = 0;
   bool has_thread_key = false;
   std::atomic<bool> is_disabled{false};
+  // Why, a constant text, if nobody asked for it. What is counted then is
+  // counted as dropped here.
+  std::atomic<const char*> start_error{nullptr};
+  std::atomic<uint64_t> dropped_without_start{0};
+  std::atomic<bool> is_start_stuck{false};  // somebody waited for it in vain
   std::atomic<bool> is_sealed{false};
   std::atomic<bool> has_complained{false};  // of a file that cannot be made
   std::atomic<bool> has_told_usage_error{false};
@@ -160,6 +167,8 @@ bool Start() noexcept;
 // Start(). Async-signal-safe.
 ProcessState* CurrentProcess() noexcept;
 
+inline constexpr uint64_t kRetryAfterNs = 10'000'000'000;
+
 // Coarse monotonic nanoseconds; never 0.
 uint64_t CoarseNowNs() noexcept;
 
@@ -168,6 +177,10 @@ uint64_t CoarseNowNs() noexcept;
 bool MayRetry(ProcessState* process) noexcept;
 void NoteFailure(ProcessState* process, const char* what,
                  int error_number) noexcept;
+// The same without the back-off: the status has it, and stderr if it is the
+// first.
+void NoteError(ProcessState* process, const char* what,
+               int error_number) noexcept;
 void NoteSuccess(ProcessState* process) noexcept;
 
 void CountDrops(ProcessState* process, uint64_t observations,
@@ -178,7 +191,8 @@ void CountDrops(ProcessState* process, uint64_t observations,
 const char* ErrorText(int error_number) noexcept;
 
 // One line on stderr, "tine: " in front, made without stdio. Not when
-// TINE_LOG=off.
+// TINE_LOG=off, nor when it would have to wait for a reader of stderr. Raises
+// no signal.
 void Complain(const char* what, const char* detail, int error_number) noexcept;
 
 }  // namespace tine::internal

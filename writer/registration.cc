@@ -220,12 +220,14 @@ Family* AddOrFindRefusedLocked(const Status& status, bool* is_new) {
   const size_t size_bytes = status.message().size() + 1;
   auto* message = static_cast<char*>(g_arena.AllocateLocked(size_bytes));
   if (message == nullptr) {
+    *is_new = false;  // the arena has told it
     return &g_disabled_family;
   }
   std::memcpy(message, status.message().c_str(), size_bytes);
   Family* family = g_registry.AddFamilyLocked({}, {}, message, status.code());
   void* memory = g_arena.AllocateLocked(sizeof(Series));
   if (family == nullptr || memory == nullptr) {
+    *is_new = false;
     return &g_disabled_family;
   }
   // Its one series is nowhere, and is what every handle of this family gets.
@@ -273,6 +275,11 @@ void NoteUsageError(ProcessState* process, const char* what,
     metric.copy(name, sizeof(name) - 1);
     Complain(what, name, 0);
   }
+}
+
+bool IsDisabledOnPurpose() {
+  return g_image.is_disabled.load(std::memory_order_relaxed) &&
+         g_image.start_error.load(std::memory_order_relaxed) == nullptr;
 }
 
 bool AreValuesPossible(StringSpan values) {
@@ -438,6 +445,11 @@ Series* FindOrAddSeries(Family* family, StringSpan label_values) noexcept {
   if (series != nullptr) {
     return series;
   }
+  if (g_arena.IsShort()) {
+    // Not even the lock is worth its system calls: this may be a hot path.
+    CountDrops(process, /*observations=*/0, /*series=*/1);
+    return family->overflow.load(std::memory_order_acquire);
+  }
   try {
     return AddSeries(process, family, label_values, hash);
   } catch (...) {
@@ -478,8 +490,7 @@ Status StatusOf(const Family* family) {
   if (family->error_message != nullptr) {
     return Status(family->error_code, family->error_message);
   }
-  if (family == &g_disabled_family &&
-      !g_image.is_disabled.load(std::memory_order_relaxed)) {
+  if (family == &g_disabled_family && !IsDisabledOnPurpose()) {
     return Status(ErrorCode::kLimitReached,
                   "no memory to register a metric, or the registry was busy "
                   "for a second");
@@ -489,7 +500,7 @@ Status StatusOf(const Family* family) {
 
 Status StatusOf(const Series* series) {
   if (series == nullptr) {
-    if (g_image.is_disabled.load(std::memory_order_relaxed)) {
+    if (IsDisabledOnPurpose()) {
       return Status();
     }
     return Status(ErrorCode::kWrongLabels,

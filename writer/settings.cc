@@ -12,6 +12,7 @@
 #include "common/metric_names.h"
 #include "common/metrics_directory.h"
 #include "common/record_codec.h"
+#include "common/retry_if_interrupted.h"
 
 namespace tine::internal {
 namespace {
@@ -59,13 +60,16 @@ void ReadExecutableName(Settings* settings) {
 }
 
 void ReadBootId(Settings* settings) {
-  const int fd =
-      ::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+  const int fd = RetryIfInterrupted([] {
+    return ::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+  });
   if (fd < 0) {
     return;
   }
   char text[36];
-  const bool is_whole = ::read(fd, text, sizeof(text)) == sizeof(text);
+  const bool is_whole = RetryIfInterrupted([&] {
+                          return ::read(fd, text, sizeof(text));
+                        }) == sizeof(text);
   ::close(fd);
   char digits[kUuidTextBytes];
   size_t count = 0;

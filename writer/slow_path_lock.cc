@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "common/retry_if_interrupted.h"
 #include "writer/fork_guard.h"
 
 namespace tine::internal {
@@ -16,14 +17,32 @@ constexpr uint64_t kLongestWaitNs = 1'000'000'000;
 
 bool TryLock(ProcessState* process) {
   uint32_t expected = 0;
-  return process->lock.compare_exchange_strong(
-      expected, 1, std::memory_order_acquire, std::memory_order_relaxed);
+  if (!process->lock.compare_exchange_strong(
+          expected, 1, std::memory_order_acquire, std::memory_order_relaxed)) {
+    return false;
+  }
+  if (process->is_lock_stuck.load(std::memory_order_relaxed)) {
+    process->is_lock_stuck.store(false, std::memory_order_relaxed);
+  }
+  return true;
+}
+
+// Looked at before the shield is put up, which takes two system calls.
+bool IsWorthTrying(const ProcessState* process, SlowPathLock::Wait wait) {
+  return process->lock.load(std::memory_order_relaxed) == 0 ||
+         (wait == SlowPathLock::Wait::kBounded &&
+          !process->is_lock_stuck.load(std::memory_order_relaxed));
 }
 
 bool LockWithin(ProcessState* process, uint64_t longest_wait_ns) {
   const uint64_t give_up_ns = CoarseNowNs() + longest_wait_ns;
   while (!TryLock(process)) {
     if (CoarseNowNs() > give_up_ns) {
+      process->is_lock_stuck.store(true, std::memory_order_relaxed);
+      NoteError(process,
+                "a thread has been stopped while it changed the metrics of "
+                "this process",
+                0);
       return false;
     }
     ::sched_yield();
@@ -31,16 +50,26 @@ bool LockWithin(ProcessState* process, uint64_t longest_wait_ns) {
   return true;
 }
 
+// pthread_sigmask() returns its error; here it must not look interrupted.
+bool SetSignalMask(const sigset_t& mask, sigset_t* old_mask) {
+  return RetryIfInterrupted([&] {
+           errno = ::pthread_sigmask(SIG_SETMASK, &mask, old_mask);
+           return errno == 0 ? 0 : -1;
+         }) == 0;
+}
+
 }  // namespace
 
 SignalShield::SignalShield(For purpose) noexcept
     : is_shielded_(purpose == For::kFork ||
-                   !g_image.is_sealed.load(std::memory_order_relaxed)),
+                   (purpose == For::kAnything &&
+                    !g_image.is_sealed.load(std::memory_order_relaxed))),
       saved_errno_(errno) {
   if (is_shielded_) {
     sigset_t all;
     ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &old_mask_);
+    // A sandbox may refuse it. Then there is no old mask to go back to.
+    is_shielded_ = SetSignalMask(all, &old_mask_);
   }
   ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old_cancel_state_);
 }
@@ -48,13 +77,19 @@ SignalShield::SignalShield(For purpose) noexcept
 SignalShield::~SignalShield() {
   ::pthread_setcancelstate(old_cancel_state_, nullptr);
   if (is_shielded_) {
-    ::pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
+    SetSignalMask(old_mask_, nullptr);
   }
   errno = saved_errno_;
 }
 
 SlowPathLock::SlowPathLock(ProcessState* process, Wait wait) noexcept
-    : process_(process), is_held_(false) {
+    : process_(process),
+      is_worth_trying_(IsWorthTrying(process, wait)),
+      shield_(is_worth_trying_ ? SignalShield::For::kAnything
+                               : SignalShield::For::kNothing) {
+  if (!is_worth_trying_) {
+    return;
+  }
   // A signal handler may have forked by hand since the caller looked; the
   // shield is up now.
   if (process->phase.load(std::memory_order_acquire) != Phase::kReady) {

@@ -9,10 +9,10 @@ namespace tine::internal {
 
 // Blocks all signals and cancellation in this thread and keeps errno, for its
 // scope. Makes no system call once the process is sealed, unless it is for a
-// fork, which makes many.
+// fork, which makes many; nor when it is for nothing.
 class SignalShield {
  public:
-  enum class For { kAnything, kFork };
+  enum class For { kAnything, kFork, kNothing };
 
   explicit SignalShield(For purpose = For::kAnything) noexcept;
   ~SignalShield();
@@ -30,7 +30,8 @@ class SignalShield {
 // holds it. It lies in wiped memory, so a forked child finds it free. Its
 // holder cannot be interrupted by a signal handler (SignalShield), so waiting
 // for it is waiting for a running thread; even so the wait is bounded, and
-// everybody can do without.
+// everybody can do without. Who has waited in vain tells the others: until the
+// lock is free again nobody waits, and not getting it costs no system call.
 class SlowPathLock {
  public:
   enum class Wait { kNot, kBounded };
@@ -43,9 +44,10 @@ class SlowPathLock {
   bool is_held() const { return is_held_; }
 
  private:
-  SignalShield shield_;
   ProcessState* const process_;
-  bool is_held_;
+  const bool is_worth_trying_;
+  SignalShield shield_;
+  bool is_held_ = false;
 };
 
 }  // namespace tine::internal

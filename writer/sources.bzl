@@ -20,6 +20,8 @@ WRITER_SRCS = [
     "process.cc",
     "process_state.cc",
     "process_state.h",
+    "raised_signal.cc",
+    "raised_signal.h",
     "record_appender.cc",
     "record_appender.h",
     "registration.cc",
@@ -55,4 +57,5 @@ WRITER_DEPS = [
     "//common:metrics_directory",
     "//common:record_codec",
     "//common:record_layout",
+    "//common:retry_if_interrupted",
 ]
