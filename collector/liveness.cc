@@ -35,28 +35,6 @@ uint64_t InodeOf(const char* path) {
   return ::stat(path, &info) == 0 ? info.st_ino : 0;
 }
 
-// "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx\n" to 16 bytes; zeroes when it is not
-// that.
-std::array<uint8_t, 16> ParseBootId(const std::string& text) {
-  std::array<uint8_t, 16> result{};
-  size_t digit_count = 0;
-  for (const char c : text) {
-    if (c == '-' || c == '\n') {
-      continue;
-    }
-    const char digit[2] = {c, '\0'};
-    char* end = nullptr;
-    const unsigned long value = std::strtoul(digit, &end, 16);
-    if (end != digit + 1 || digit_count >= 32) {
-      return {};
-    }
-    result[digit_count / 2] =
-        static_cast<uint8_t>(result[digit_count / 2] << 4 | value);
-    ++digit_count;
-  }
-  return digit_count == 32 ? result : std::array<uint8_t, 16>{};
-}
-
 // A read lock is asked for, so that only write locks are in its way: anybody
 // who may read the file can hold a read lock on it, but only its owner can open
 // it for writing, which a write lock needs.
@@ -88,7 +66,7 @@ std::string_view LivenessName(Liveness liveness) {
 
 HostIdentity HostIdentity::OfThisProcess() {
   HostIdentity host;
-  host.boot_id = ParseBootId(ReadSmallFile("/proc/sys/kernel/random/boot_id"));
+  host.boot_id = OwnBootId();
   host.pid_namespace = InodeOf("/proc/self/ns/pid");
   host.time_namespace = InodeOf("/proc/self/ns/time");
   return host;

@@ -5,11 +5,11 @@
 #ifndef TINE_COLLECTOR_LIVENESS_H_
 #define TINE_COLLECTOR_LIVENESS_H_
 
-#include <array>
 #include <cstdint>
 #include <string_view>
 
 #include "collector/writer_identity.h"
+#include "common/boot_id.h"
 #include "common/metrics_directory.h"
 
 namespace tine::collector {
@@ -26,7 +26,7 @@ std::string_view LivenessName(Liveness liveness);
 
 // Where the collector itself stands. Tests make their own.
 struct HostIdentity {
-  std::array<uint8_t, 16> boot_id{};
+  BootId boot_id{};
   uint64_t pid_namespace = 0;
   uint64_t time_namespace = 0;
 

@@ -4,10 +4,10 @@
 #ifndef TINE_COLLECTOR_WRITER_IDENTITY_H_
 #define TINE_COLLECTOR_WRITER_IDENTITY_H_
 
-#include <array>
 #include <cstdint>
 #include <string>
 
+#include "common/boot_id.h"
 #include "common/metric_file_name.h"
 #include "common/record_codec.h"
 #include "common/record_layout.h"
@@ -16,7 +16,7 @@ namespace tine::collector {
 
 struct WriterIdentity {
   FileUuid uuid;
-  std::array<uint8_t, 16> boot_id{};
+  BootId boot_id{};
   uint64_t pid_namespace = 0;
   uint64_t time_namespace = 0;
   uint64_t process_start_ticks = 0;

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "collector/liveness.h"
 #include "common/metric_file_name.h"
 #include "common/metric_names.h"
 #include "tools/printable.h"
@@ -84,7 +85,7 @@ void DumpHeader(const MetricFileReader& file, std::ostream& out) {
       << Quoted(view.worker_id) << '\n'
       << indent << "process labels {" << ProcessLabelsText(view) << "}\n"
       << indent << "life lock " << LifeLockText(header.life_lock)
-      << "; the writer is " << LifeName(file.ProbeLife()) << ", "
+      << "; the writer is " << collector::LivenessName(file.ProbeLife()) << ", "
       << StateText(dynamic.state) << '\n'
       << indent << "used " << dynamic.used << " of " << header.reserve_bytes
       << " bytes, file size " << file.file_bytes() << '\n'

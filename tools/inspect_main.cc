@@ -120,8 +120,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version",
                        std::string("tine-inspect ") + tine::kVersion);
   app.footer(
-      "States of writers: live, dead, foreign (another kernel's), unknown (its "
-      "lock says nothing), damaged.\n"
+      "States of writers: live, dead, foreign (another kernel's), unproven "
+      "(nothing shows its end), damaged.\n"
       "Exit codes: 0 sound, 1 damage or a file that cannot be read, 2 usage.");
   try {
     app.parse(argc, argv);

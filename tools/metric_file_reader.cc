@@ -9,9 +9,8 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <optional>
 
-#include "common/metric_file_name.h"
+#include "collector/writer_identity.h"
 #include "common/metrics_directory.h"
 
 namespace tine::tools {
@@ -21,6 +20,7 @@ using format::kCellsPerBlock;
 using format::RecordKind;
 
 constexpr size_t kPieceBytes = 256 << 10;
+
 std::vector<std::string> ToVector(const StringListView& list) {
   std::vector<std::string> strings;
   for (const std::string_view text : list) {
@@ -29,40 +29,14 @@ std::vector<std::string> ToVector(const StringListView& list) {
   return strings;
 }
 
-std::optional<FileUuid> ThisBootId() {
-  const UniqueFd fd(
-      ::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
-  char text[36];
-  if (!fd.valid() || ::read(fd.get(), text, sizeof(text)) != sizeof(text)) {
-    return std::nullopt;
-  }
-  std::string digits(text, sizeof(text));
-  digits.erase(std::remove(digits.begin(), digits.end(), '-'), digits.end());
-  return ParseUuid(digits);
-}
-
-bool IsOnDisk(int fd) {
+FileSystemKind KindOf(int fd) {
   struct statfs info;
-  return ::fstatfs(fd, &info) == 0 &&
-         FileSystemKindOf(static_cast<uint64_t>(info.f_type)) ==
-             FileSystemKind::kDisk;
+  return ::fstatfs(fd, &info) == 0
+             ? FileSystemKindOf(static_cast<uint64_t>(info.f_type))
+             : FileSystemKind::kUnknown;
 }
 
 }  // namespace
-
-const char* LifeName(Life life) {
-  switch (life) {
-    case Life::kLive:
-      return "live";
-    case Life::kDead:
-      return "dead";
-    case Life::kForeign:
-      return "foreign";
-    case Life::kUnknown:
-      break;
-  }
-  return "unknown";
-}
 
 bool MetricFileReader::Open(int directory_fd, const std::string& name,
                             std::string* error) {
@@ -201,28 +175,11 @@ void MetricFileReader::OnUnknown(uint64_t offset, uint16_t kind,
   AddRecord(offset, kind, 0);
 }
 
-Life MetricFileReader::ProbeLife() const {
-  // F_RDLCK sees write locks only: a stranger's read lock is no life.
-  struct flock lock {};
-  lock.l_type = F_RDLCK;
-  lock.l_whence = SEEK_SET;
-  const bool is_probed = ::fcntl(fd_.get(), F_OFD_GETLK, &lock) == 0;
-  if (is_probed && lock.l_type == F_WRLCK) {
-    return Life::kLive;
-  }
-  const format::FileHeader& header = *header_.header;
-  FileUuid boot_id;
-  std::memcpy(boot_id.bytes, header.boot_id, sizeof(boot_id.bytes));
-  const std::optional<FileUuid> this_boot_id = ThisBootId();
-  if (!this_boot_id) {
-    return Life::kUnknown;
-  }
-  if (boot_id != *this_boot_id) {
-    return IsOnDisk(fd_.get()) ? Life::kDead : Life::kForeign;
-  }
-  return is_probed && header.life_lock == format::LifeLock::kHolds
-             ? Life::kDead
-             : Life::kUnknown;
+collector::Liveness MetricFileReader::ProbeLife() const {
+  using collector::HostIdentity;
+  return collector::LivenessProbe(HostIdentity::OfThisProcess())
+      .Probe(fd_.get(), collector::CopyWriterIdentity(header_),
+             KindOf(fd_.get()));
 }
 
 std::vector<std::vector<uint64_t>> MetricFileReader::ReadCells(

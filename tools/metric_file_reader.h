@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "collector/liveness.h"
 #include "common/record_codec.h"
 #include "common/record_layout.h"
 #include "common/record_scanner.h"
@@ -45,10 +46,6 @@ struct RecordEntry {
   size_t index;  // in families(), series() or blocks(), by kind
 };
 
-// What is known about a file's writer.
-enum class Life { kLive, kDead, kForeign, kUnknown };
-const char* LifeName(Life life);
-
 // The dynamic part of the header as it was at one time.
 struct DynamicEntry {
   uint64_t used;
@@ -80,8 +77,9 @@ class MetricFileReader : private RecordVisitor {
   const std::vector<SeriesEntry>& series() const { return series_; }
   const std::vector<BlockEntry>& blocks() const { return blocks_; }
 
-  // Is the writer alive now? Asks for its lock again. `header` must be there.
-  Life ProbeLife() const;
+  // Is the writer alive now, as the collector judges it? `header` must be
+  // there.
+  collector::Liveness ProbeLife() const;
 
   // The cells of a series, one row per slot, slot 0 first. Read now.
   std::vector<std::vector<uint64_t>> ReadCells(const SeriesEntry& series) const;

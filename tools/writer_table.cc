@@ -9,6 +9,7 @@
 #include <cstring>
 #include <optional>
 
+#include "collector/liveness.h"
 #include "common/metric_file_name.h"
 #include "tools/file_dump.h"
 #include "tools/metric_file_reader.h"
@@ -25,7 +26,8 @@ constexpr bool kIsNumber[] = {true, false, true, true, false, false};
 Row RowOf(const MetricFileReader& file, const std::string& name) {
   Row row;
   row[0] = name.substr(0, name.find('.'));
-  row[1] = file.has_header() ? LifeName(file.ProbeLife()) : "damaged";
+  row[1] =
+      file.has_header() ? collector::LivenessName(file.ProbeLife()) : "damaged";
   row[2] = std::to_string(file.series().size());
   row[3] = std::to_string(file.has_header() ? file.dynamic().used : 0);
   row[4] = file.has_header() ? ProcessLabelsText(file.header()) : "";

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <string>
 
+#include "common/boot_id.h"
 #include "common/metric_names.h"
 #include "common/metrics_directory.h"
 #include "common/record_codec.h"
@@ -56,31 +57,6 @@ void ReadExecutableName(Settings* settings) {
   name = name.substr(0, sizeof(settings->executable) - 1);
   if (IsValidUtf8(name)) {
     std::memcpy(settings->executable, name.data(), name.size());
-  }
-}
-
-void ReadBootId(Settings* settings) {
-  const int fd = RetryIfInterrupted([] {
-    return ::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-  });
-  if (fd < 0) {
-    return;
-  }
-  char text[36];
-  const bool is_whole = RetryIfInterrupted([&] {
-                          return ::read(fd, text, sizeof(text));
-                        }) == sizeof(text);
-  ::close(fd);
-  char digits[kUuidTextBytes];
-  size_t count = 0;
-  for (size_t i = 0; is_whole && i < sizeof(text); ++i) {
-    if (text[i] != '-' && count < sizeof(digits)) {
-      digits[count++] = text[i];
-    }
-  }
-  const auto uuid = ParseUuid(std::string_view(digits, count));
-  if (uuid) {
-    std::memcpy(settings->boot_id, uuid->bytes, sizeof(settings->boot_id));
   }
 }
 
@@ -168,7 +144,8 @@ bool ReadEnvironment(Settings* settings) {
       "TINE_MAX_FILES", 1, kLargestMaxFiles, kDefaultMaxFiles);
   settings->may_use_disk = Environment("TINE_ALLOW_DISK") == "1";
   ReadExecutableName(settings);
-  ReadBootId(settings);
+  const BootId boot_id = OwnBootId();
+  std::memcpy(settings->boot_id, boot_id.data(), boot_id.size());
   ComplainOf(SetDirectory(settings, ""));
   ComplainOf(SetWorkerId(settings, Environment("TINE_WORKER_ID")));
   std::vector<LabelPair> labels;

@@ -51,6 +51,7 @@ WRITER_HDRS = [
 ]
 
 WRITER_DEPS = [
+    "//common:boot_id",
     "//common:exact_sum",
     "//common:metric_file_name",
     "//common:metric_names",

@@ -45,22 +45,6 @@ StringListView ViewOf(const std::string& packed, size_t count) {
                         packed.size(), count);
 }
 
-std::array<uint8_t, 16> OwnBootId() {
-  std::array<uint8_t, 16> id{};
-  FILE* file = std::fopen("/proc/sys/kernel/random/boot_id", "re");
-  Check(file != nullptr, "boot_id");
-  for (size_t i = 0; i < id.size(); ++i) {
-    unsigned value = 0;
-    if (i == 4 || i == 6 || i == 8 || i == 10) {
-      std::fgetc(file);
-    }
-    Check(std::fscanf(file, "%2x", &value) == 1, "boot_id digits");
-    id[i] = static_cast<uint8_t>(value);
-  }
-  std::fclose(file);
-  return id;
-}
-
 uint64_t InodeOf(const char* path) {
   struct stat info;
   return ::stat(path, &info) == 0 ? info.st_ino : 0;
@@ -68,9 +52,7 @@ uint64_t InodeOf(const char* path) {
 
 void FillHeader(const BuilderHeader& from, const FileUuid& uuid,
                 uint64_t file_bytes, format::FileHeader* header) {
-  const std::array<uint8_t, 16> zero_id{};
-  const std::array<uint8_t, 16> boot_id =
-      from.boot_id == zero_id ? OwnBootId() : from.boot_id;
+  const BootId boot_id = from.boot_id == BootId{} ? OwnBootId() : from.boot_id;
   std::memcpy(header->uuid, uuid.bytes, sizeof(header->uuid));
   std::memcpy(header->boot_id, boot_id.data(), sizeof(header->boot_id));
   header->life_lock = from.life_lock;

@@ -5,13 +5,13 @@
 
 #include <sys/types.h>
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "common/boot_id.h"
 #include "common/metric_file_name.h"
 #include "common/record_layout.h"
 #include "common/unique_fd.h"
@@ -30,7 +30,7 @@ struct BuilderHeader {
   uint64_t created_wall_ns = 1'000'000'000;
   uint64_t process_start_ticks = 0;
   format::LifeLock life_lock = format::LifeLock::kHolds;
-  std::array<uint8_t, 16> boot_id{};
+  BootId boot_id{};
   uint64_t pid_namespace = 0;
   uint64_t time_namespace = 0;
 };
