@@ -133,7 +133,7 @@ void Collector::CatchUpLocked(uint64_t now_ms, bool may_rescan) {
   }
   const DirectoryWatcher::Changes changes = watcher_.Drain();
   is_rescan_needed_ |= changes.is_rescan_needed;
-  overflow_count_ += changes.has_overflowed ? 1 : 0;
+  overflow_count_ += changes.overflow_count;
   for (const auto& [name, may_be_dead] : changes.names) {
     if (files_.Look(name, may_be_dead)) {
       hints_[name] = {now_ms + kFirstProbeMs, false};
@@ -174,9 +174,8 @@ void Collector::CheckDirectoryLocked() {
 
 void Collector::RescanLocked(uint64_t now_ms) {
   CheckDirectoryLocked();
-  files_.Rescan();
+  is_rescan_needed_ = !files_.Rescan();
   files_.ProbeAll();
-  is_rescan_needed_ = false;
   last_rescan_ms_ = now_ms;
   ++rescan_count_;
 }

@@ -49,10 +49,7 @@ bool DirectoryWatcher::Refresh() {
     return false;
   }
   const bool was_held = directory_.valid();
-  if (watch_ >= 0) {
-    ::inotify_rm_watch(inotify_.get(), watch_);
-    watch_ = -1;
-  }
+  RemoveWatch();
   const char* problem = nullptr;
   directory_.Reset(OpenMetricsDirectory(path_.c_str(), may_create_, &problem));
   if (!directory_.valid()) {
@@ -62,6 +59,13 @@ bool DirectoryWatcher::Refresh() {
   }
   AddWatch();
   return true;
+}
+
+void DirectoryWatcher::RemoveWatch() {
+  if (watch_ >= 0) {
+    ::inotify_rm_watch(inotify_.get(), watch_);
+    watch_ = -1;
+  }
 }
 
 void DirectoryWatcher::AddWatch() {
@@ -81,10 +85,13 @@ void DirectoryWatcher::AddWatch() {
   // The path may have come to name another directory since it was opened. Then
   // IsCurrent() is false and the next Refresh() begins anew; until then the
   // listing decides.
-  if (IsCurrent()) {
-    mode_ = Mode::kWatching;
-    problem_.clear();
+  if (!IsCurrent()) {
+    RemoveWatch();
+    problem_ = "another directory has come to that path";
+    return;
   }
+  mode_ = Mode::kWatching;
+  problem_.clear();
 }
 
 DirectoryWatcher::Changes DirectoryWatcher::Drain() {
@@ -116,16 +123,22 @@ DirectoryWatcher::Changes DirectoryWatcher::Drain() {
   return changes;
 }
 
-void DirectoryWatcher::TakeEvent(const char* bytes, Changes* changes) const {
+void DirectoryWatcher::TakeEvent(const char* bytes, Changes* changes) {
   inotify_event event;
   std::memcpy(&event, bytes, sizeof(event));
   if ((event.mask & IN_Q_OVERFLOW) != 0) {
     changes->is_rescan_needed = true;
-    changes->has_overflowed = true;
+    ++changes->overflow_count;
     return;
   }
   if (event.wd != watch_) {
     return;  // of a watch that was taken off
+  }
+  if ((event.mask & IN_IGNORED) != 0) {
+    // The kernel has taken the watch off. Refresh() puts it on again.
+    watch_ = -1;
+    mode_ = Mode::kPolling;
+    problem_ = "the watch was taken off";
   }
   if ((event.mask & kDirectoryGone) != 0) {
     changes->is_rescan_needed = true;

@@ -31,7 +31,7 @@ class DirectoryWatcher {
     // like.
     absl::flat_hash_map<std::string, bool> names;
     bool is_rescan_needed = false;
-    bool has_overflowed = false;
+    uint64_t overflow_count = 0;
   };
 
   // `may_create`: as OpenMetricsDirectory has it.
@@ -63,7 +63,8 @@ class DirectoryWatcher {
 
  private:
   void AddWatch();
-  void TakeEvent(const char* bytes, Changes* changes) const;
+  void RemoveWatch();
+  void TakeEvent(const char* bytes, Changes* changes);
 
   const std::string path_;
   const bool may_create_;

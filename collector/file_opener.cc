@@ -38,6 +38,11 @@ int OpenBeneath(int directory_fd, const char* name) {
   return -1;
 }
 
+uint64_t NanosecondsOf(const statx_timestamp& time) {
+  return static_cast<uint64_t>(time.tv_sec) * kNanosecondsPerSecond +
+         time.tv_nsec;
+}
+
 void DescribeOpenError(int error, OpenedFile* file) {
   switch (error) {
     case ENOENT:
@@ -59,7 +64,7 @@ void DescribeOpenError(int error, OpenedFile* file) {
       break;
     case EMFILE:
     case ENFILE:
-      file->problem = "too_many_open_files";
+      file->problem = kTooManyOpenFiles;
       break;
     case EACCES:
     case EPERM:
@@ -85,11 +90,10 @@ bool ReadFileFacts(int fd, FileFacts* facts, bool* is_regular,
   facts->inode = info.stx_ino;
   facts->size_bytes = info.stx_size;
   facts->owner_uid = info.stx_uid;
+  facts->change_ns = NanosecondsOf(info.stx_ctime);
   facts->birth_ns = 0;
   if ((info.stx_mask & STATX_BTIME) != 0 && info.stx_btime.tv_sec > 0) {
-    facts->birth_ns =
-        static_cast<uint64_t>(info.stx_btime.tv_sec) * kNanosecondsPerSecond +
-        info.stx_btime.tv_nsec;
+    facts->birth_ns = NanosecondsOf(info.stx_btime);
   }
   *is_regular = S_ISREG(info.stx_mode);
   *link_count = info.stx_nlink;

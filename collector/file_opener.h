@@ -11,6 +11,9 @@
 
 namespace tine::collector {
 
+// The problem of a file that could not be opened for want of descriptors.
+inline constexpr std::string_view kTooManyOpenFiles = "too_many_open_files";
+
 // What the file system says of an open file. Unlike the header's content, none
 // of it can be forged by a writer.
 struct FileFacts {
@@ -19,6 +22,9 @@ struct FileFacts {
   uint64_t birth_ns =
       0;  // since the epoch; 0 where the file system does not keep it
   uint64_t size_bytes = 0;
+  // Of the inode: write(), truncate, rename and link counts move it on, stores
+  // to a mapping do not.
+  uint64_t change_ns = 0;
   uint32_t owner_uid = 0;
 
   bool IsSameFile(const FileFacts& other) const {

@@ -21,6 +21,11 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
+uint64_t ChangeTimeOf(const struct stat& info) {
+  return static_cast<uint64_t>(info.st_ctim.tv_sec) * 1'000'000'000 +
+         static_cast<uint64_t>(info.st_ctim.tv_nsec);
+}
+
 // A description of its own, so that its reading position is nobody else's.
 std::unique_ptr<DIR, CloseDirectory> OpenListing(int directory_fd) {
   UniqueFd fd(::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -74,14 +79,14 @@ void FileSet::SetDirectory(int directory_fd) {
   }
 }
 
-void FileSet::Rescan() {
+bool FileSet::Rescan() {
   if (directory_fd_ < 0) {
-    return;
+    return true;
   }
   const auto listing = OpenListing(directory_fd_);
   if (listing == nullptr) {
     ++open_failures_["list_directory"];
-    return;
+    return false;
   }
   absl::flat_hash_set<std::string> listed;
   temp_file_count_ = 0;
@@ -93,9 +98,10 @@ void FileSet::Rescan() {
     }
     const auto known = by_name_.find(name);
     // Where the inode that the listing gives is the one we know, nothing has
-    // happened to the name.
+    // happened to the name. What is quarantined may have been mended.
     if (known == by_name_.end() ||
-        known->second->facts().inode != entry->d_ino) {
+        known->second->facts().inode != entry->d_ino ||
+        known->second->is_quarantined()) {
       Look(name, /*may_be_dead=*/false);
     }
     listed.insert(name);
@@ -109,6 +115,7 @@ void FileSet::Rescan() {
   for (const std::string& name : gone) {
     Look(name, /*may_be_dead=*/false);
   }
+  return true;
 }
 
 bool FileSet::Look(const std::string& name, bool may_be_dead) {
@@ -139,13 +146,15 @@ bool FileSet::Look(const std::string& name, bool may_be_dead) {
     }
     return false;
   }
-  if (!may_be_dead) {
+  if (file->is_quarantined()) {
+    // Somebody has written to it, and closed it or not: it may be whole by now.
+    if (may_be_dead || ChangeTimeOf(info) != file->facts().change_ns) {
+      ForgetName(name);
+      SetAside(name);
+    }
     return false;
   }
-  if (file->is_quarantined()) {
-    // Somebody has written to it and closed it: it may be whole by now.
-    ForgetName(name);
-    SetAside(name);
+  if (!may_be_dead) {
     return false;
   }
   is_ranking_stale_ |= file->Probe();
@@ -191,6 +200,10 @@ bool FileSet::OpenPending(size_t max_count) {
 void FileSet::Open(const std::string& name) {
   OpenedFile opened =
       OpenUntrustedFile(directory_fd_, name.c_str(), context_.max_file_bytes);
+  if (opened.problem == kTooManyOpenFiles && CloseTheDead()) {
+    opened =
+        OpenUntrustedFile(directory_fd_, name.c_str(), context_.max_file_bytes);
+  }
   if (opened.is_gone) {
     unopened_.erase(name);
     return;
@@ -212,6 +225,7 @@ void FileSet::Open(const std::string& name) {
     }
     opened.facts.device = info.st_dev;
     opened.facts.inode = info.st_ino;
+    opened.facts.change_ns = ChangeTimeOf(info);
     Admit(std::make_unique<MetricFile>(name, opened.facts, opened.problem));
     return;
   }
@@ -220,7 +234,10 @@ void FileSet::Open(const std::string& name) {
   if (known != by_uuid_.end() &&
       known->second->facts().IsSameFile(opened.facts)) {
     // The same file under another name, or back where it was.
-    by_name_.erase(known->second->name());
+    const auto old_name = by_name_.find(known->second->name());
+    if (old_name != by_name_.end() && old_name->second == known->second) {
+      by_name_.erase(old_name);  // not if another file has that name by now
+    }
     known->second->set_name(name);
     known->second->set_vanished(false);
     by_name_[name] = known->second;
@@ -268,6 +285,20 @@ void FileSet::Admit(std::unique_ptr<MetricFile> admitted) {
   if (!file->problem().empty()) {
     NoteProblem(*file);
   }
+  has_unread_dead_ |=
+      !file->is_quarantined() && file->liveness() == Liveness::kDead;
+}
+
+bool FileSet::CloseTheDead() {
+  if (!std::exchange(has_unread_dead_, false)) {
+    return false;
+  }
+  for (const auto& file : files_) {
+    if (!file->is_quarantined() && file->liveness() == Liveness::kDead) {
+      Update(file.get());
+    }
+  }
+  return true;
 }
 
 void FileSet::NoteProblem(const MetricFile& file) {
@@ -304,6 +335,7 @@ void FileSet::ProbeAll() {
 void FileSet::AddAll() {
   view_->BeginSums();
   saturated_sum_count_ = 0;
+  has_unread_dead_ = false;
   for (const auto& file : files_) {
     Update(file.get());
     if (!file->is_quarantined()) {

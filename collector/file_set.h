@@ -69,8 +69,8 @@ class FileSet {
   void SetDirectory(int directory_fd);
 
   // Lists the directory: files that are new are set aside for OpenPending,
-  // names that are gone noted.
-  void Rescan();
+  // names that are gone noted. False when it cannot be listed now.
+  bool Rescan();
 
   // Something happened to `name`: looks at it. `may_be_dead`: its writer
   // perhaps has just died. True when it may have and its lock is still held:
@@ -107,6 +107,9 @@ class FileSet {
   void Open(const std::string& name);
   bool IsOriginal(const MetricFile& file, const MetricFile& known) const;
   void Admit(std::unique_ptr<MetricFile> admitted);
+  // Reads the final numbers of dead writers' files that came since the last
+  // scrape, which frees their descriptors. False when there is none.
+  bool CloseTheDead();
   void ForgetName(const std::string& name);
   void NoteProblem(const MetricFile& file);
   void Remove(const MetricFile* file);
@@ -132,6 +135,7 @@ class FileSet {
   // Who lives or what is declared has changed since the view last ranked its
   // sources.
   bool is_ranking_stale_ = true;
+  bool has_unread_dead_ = false;
   uint64_t temp_file_count_ = 0;
   uint64_t saturated_sum_count_ = 0;
   uint64_t worker_id_clash_count_ = 0;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <climits>
@@ -33,6 +34,14 @@ std::string ReadSmallFile(const char* path) {
 uint64_t InodeOf(const char* path) {
   struct stat info;
   return ::stat(path, &info) == 0 ? info.st_ino : 0;
+}
+
+// Is /proc that of this process's pid namespace?
+bool IsProcOwn() {
+  char text[16];
+  const ssize_t size = ::readlink("/proc/self", text, sizeof(text));
+  return size > 0 && std::string(text, static_cast<size_t>(size)) ==
+                         std::to_string(::getpid());
 }
 
 // A read lock is asked for, so that only write locks are in its way: anybody
@@ -78,35 +87,43 @@ Liveness LivenessProbe::Probe(int fd, const WriterIdentity& writer,
   if (lock == LockState::kHeld) {
     return Liveness::kLive;
   }
-  if (writer.boot_id != host_.boot_id) {
-    return directory_kind == FileSystemKind::kDisk ? Liveness::kDead
-                                                   : Liveness::kForeign;
+  const bool is_boot_known =
+      writer.boot_id != BootId{} && host_.boot_id != BootId{};
+  if (!is_boot_known || writer.boot_id != host_.boot_id) {
+    if (directory_kind != FileSystemKind::kDisk) {
+      return Liveness::kForeign;
+    }
+    if (is_boot_known) {
+      return Liveness::kDead;
+    }
+    // This boot or one before: what proves a death in this one proves it.
   }
   if (lock == LockState::kFree &&
       writer.life_lock == format::LifeLock::kHolds) {
     return Liveness::kDead;
   }
-  return IsGoneFromProc(writer) ? Liveness::kDead : Liveness::kUnproven;
+  return IsGone(writer) ? Liveness::kDead : Liveness::kUnproven;
 }
 
-bool LivenessProbe::IsGoneFromProc(const WriterIdentity& writer) const {
+bool LivenessProbe::IsGone(const WriterIdentity& writer) const {
   if (!IsPidOfThisNamespace(writer) || writer.pid == 0 ||
       writer.pid > static_cast<uint32_t>(INT_MAX)) {
+    return false;
+  }
+  // The kernel hides no process from kill(), unlike /proc, which may hide other
+  // users' processes.
+  if (::kill(static_cast<pid_t>(writer.pid), 0) != 0 && errno == ESRCH) {
+    return true;
+  }
+  // Start times are shifted by a time namespace, so only those of one namespace
+  // compare; and /proc may be another pid namespace's.
+  if (writer.process_start_ticks == 0 ||
+      writer.time_namespace != host_.time_namespace || !IsProcOwn()) {
     return false;
   }
   char path[32];
   std::snprintf(path, sizeof(path), "/proc/%u/stat", writer.pid);
   const std::string stat = ReadSmallFile(path);
-  if (stat.empty()) {
-    // /proc may hide other users' processes; the kernel does not hide them from
-    // kill().
-    return ::kill(static_cast<pid_t>(writer.pid), 0) != 0 && errno == ESRCH;
-  }
-  // Start times are shifted by a time namespace, so only those of one namespace
-  // compare.
-  if (writer.time_namespace != host_.time_namespace) {
-    return false;
-  }
   // The command name, field 2, may hold spaces and brackets: count from its
   // last bracket. Field 22 is the start time.
   size_t at = stat.rfind(')');

@@ -54,7 +54,7 @@ class LivenessProbe {
   }
 
  private:
-  bool IsGoneFromProc(const WriterIdentity& writer) const;
+  bool IsGone(const WriterIdentity& writer) const;
 
   HostIdentity host_;
 };
