@@ -40,6 +40,7 @@ FileSet::Options FileSetOptions(const CollectorOptions& options) {
       options.host.has_value() ? *options.host : HostIdentity::OfThisProcess();
   result.max_file_bytes = options.max_file_bytes;
   result.max_series_per_file = options.max_series_per_file;
+  result.limits = options.owner_limits;
   result.log = options.log;
   return result;
 }
@@ -266,21 +267,28 @@ std::vector<FileReport> Collector::ReportFiles() const {
     report.problem = file->problem();
     report.problem_offset = file->problem_offset();
     report.owner_uid = file->facts().owner_uid;
-    if (!file->is_quarantined()) {
-      const WriterIdentity& writer = file->writer();
-      report.liveness = LivenessName(file->liveness());
-      report.used_bytes = file->counts().used_bytes;
-      report.series_count = file->source().series_count();
-      report.pid = writer.pid;
-      report.executable = writer.executable;
-      report.worker_id = writer.worker_id;
-      const StringListView labels = writer.process_labels();
-      for (auto it = labels.begin(); it != labels.end(); ++it) {
-        std::string name(*it);
-        ++it;
-        report.process_labels.emplace_back(std::move(name), std::string(*it));
-      }
+    const WriterIdentity& writer = file->writer();
+    report.liveness = LivenessName(file->liveness());
+    report.used_bytes = file->counts().used_bytes;
+    report.series_count = file->source().series_count();
+    report.pid = writer.pid;
+    report.executable = writer.executable;
+    report.worker_id = writer.worker_id;
+    const StringListView labels = writer.process_labels();
+    for (auto it = labels.begin(); it != labels.end(); ++it) {
+      std::string name(*it);
+      ++it;
+      report.process_labels.emplace_back(std::move(name), std::string(*it));
     }
+    reports.push_back(std::move(report));
+  }
+  for (RefusedFile& file : files_.RefusedFiles()) {
+    FileReport report;
+    report.name = std::move(file.name);
+    report.state = FileStateName(FileState::kQuarantined);
+    report.problem = file.reason;
+    report.problem_offset = file.offset;
+    report.owner_uid = file.owner_uid;
     reports.push_back(std::move(report));
   }
   return reports;

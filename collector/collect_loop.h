@@ -20,6 +20,7 @@
 #include "collector/liveness.h"
 #include "collector/merged_family.h"
 #include "collector/merged_view.h"
+#include "collector/owner_accounts.h"
 #include "common/unique_fd.h"
 
 namespace tine::collector {
@@ -60,6 +61,7 @@ struct CollectorOptions {
   // As OpenMetricsDirectory has it.
   bool may_create_directory = false;
   MergedView::Limits view_limits;
+  OwnerLimits owner_limits;
   uint64_t max_file_bytes = 64 << 20;
   size_t max_series_per_file = 100'000;
   LogSink log;

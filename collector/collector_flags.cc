@@ -161,6 +161,31 @@ void AddSeriesFlags(CLI::App* app, RawFlags* raw) {
       ->allow_extra_args(false);
 }
 
+void AddLimit(CLI::App* app, const char* name, const std::string& text,
+              size_t* limit) {
+  app->add_option(name, *limit, text + " Default: " + std::to_string(*limit))
+      ->type_name("COUNT")
+      ->check(CLI::PositiveNumber);
+}
+
+void AddLimitFlags(CLI::App* app, OwnerLimits* limits) {
+  AddLimit(app, "--limit.files",
+           "How many metric files are followed, refused or waited for.",
+           &limits->max_files);
+  AddLimit(app, "--limit.files-per-uid",
+           "The same for each owner of files: beyond it, further files of that"
+           "\nuser are left out (tine_left_out_files) until there is room.",
+           &limits->max_files_per_uid);
+  AddLimit(app, "--limit.series-per-uid",
+           "How many new merged series the files of each user may bring. "
+           "Beyond\nit, only series that are there already are added to.",
+           &limits->max_series_per_uid);
+  AddLimit(app, "--limit.bytes-per-uid",
+           "How many bytes of exposition the families and series of each user"
+           "\nmay bring, roughly.",
+           &limits->max_text_bytes_per_uid);
+}
+
 void AddLogFlags(CLI::App* app, RawFlags* raw) {
   app->add_option("--log.level", raw->log_level,
                   std::string("Lowest level that is logged to stderr: debug, "
@@ -266,6 +291,7 @@ std::optional<ExitCode> ParseCollectorFlags(int argc, const char* const* argv,
   AddWebFlags(&app, &raw);
   AddOnceFlags(&app, flags);
   AddSeriesFlags(&app, &raw);
+  AddLimitFlags(&app, &flags->owner_limits);
   AddLogFlags(&app, &raw);
   try {
     app.parse(argc, argv);

@@ -9,6 +9,7 @@
 
 #include "collector/listen_address.h"
 #include "collector/log_line.h"
+#include "collector/owner_accounts.h"
 #include "collector/series_filter.h"
 
 namespace tine::collector {
@@ -27,6 +28,7 @@ struct CollectorFlags {
   bool once = false;
   std::string output;  // empty: stdout
   SeriesFilter series_filter;
+  OwnerLimits owner_limits;
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kLogfmt;
 };

@@ -12,10 +12,12 @@ uint32_t FamilyGroup::FindOrAddVariant(format::MetricType type,
     }
   }
   variants_.push_back(std::make_unique<FamilyVariant>(type, mode));
+  variants_.back()->SetTexts(name_, {}, {});
   return static_cast<uint32_t>(variants_.size() - 1);
 }
 
-std::optional<uint32_t> FamilyGroup::Declare(const FamilyView& family) {
+std::optional<uint32_t> FamilyGroup::Declare(const FamilyView& family,
+                                             SeriesBudget* budget) {
   const uint32_t variant = FindOrAddVariant(family.type, family.gauge_mode);
   for (uint32_t i = 0; i < declarations_.size(); ++i) {
     const Declaration& known = declarations_[i];
@@ -24,10 +26,17 @@ std::optional<uint32_t> FamilyGroup::Declare(const FamilyView& family) {
       return i;
     }
   }
-  if (declarations_.size() >= kMaxDeclarations) {
+  const uint64_t text_bytes =
+      name_.size() + family.help.size() + family.unit.size();
+  // The first one makes the group what it is and is never refused here.
+  if (!declarations_.empty() &&
+      (!budget->MayLengthen(declarations_, kMaxDeclarations) ||
+       budget->text_bytes_left < text_bytes)) {
     return std::nullopt;
   }
+  budget->SpendText(text_bytes);
   Declaration declaration;
+  declaration.owner = budget->owner;
   declaration.variant = variant;
   declaration.help = std::string(family.help);
   declaration.unit = std::string(family.unit);
@@ -39,7 +48,7 @@ std::optional<uint32_t> FamilyGroup::Declare(const FamilyView& family) {
 }
 
 std::optional<uint32_t> FamilyGroup::KeepLabelNames(
-    const StringListView& names) {
+    const StringListView& names, const SeriesBudget& budget) {
   const std::string_view packed(reinterpret_cast<const char*>(names.bytes()),
                                 names.size_bytes());
   for (uint32_t i = 0; i < label_names_.size(); ++i) {
@@ -47,10 +56,10 @@ std::optional<uint32_t> FamilyGroup::KeepLabelNames(
       return i;
     }
   }
-  if (label_names_.size() >= kMaxLabelNameLists) {
+  if (!budget.MayLengthen(label_names_, kMaxLabelNameLists)) {
     return std::nullopt;
   }
-  label_names_.push_back({std::string(packed), names.size()});
+  label_names_.push_back({std::string(packed), names.size(), budget.owner});
   return static_cast<uint32_t>(label_names_.size() - 1);
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "collector/family_variant.h"
+#include "collector/series_budget.h"
 #include "collector/writer_identity.h"
 #include "common/record_codec.h"
 
@@ -46,18 +47,21 @@ class FamilyGroup {
     uint32_t variant = 0;
     std::string help;
     std::string unit;
-    SourceRank best_rank;  // of the sources that hold it
-    bool is_held = false;  // by any source
+    uint64_t owner = SeriesBudget::kNoOwner;  // who came with it first
+    SourceRank best_rank;                     // of the sources that hold it
+    bool is_held = false;                     // by any source
   };
 
   // Finds or makes the opinion that `family` states. Nothing when there are too
-  // many already.
-  std::optional<uint32_t> Declare(const FamilyView& family);
+  // many already, or its text is more than the budget has.
+  std::optional<uint32_t> Declare(const FamilyView& family,
+                                  SeriesBudget* budget);
 
   // Finds or keeps a list of label names; returns its index. (Not part of the
   // opinion: label sets may differ freely.) Nothing when there are too many
   // already.
-  std::optional<uint32_t> KeepLabelNames(const StringListView& names);
+  std::optional<uint32_t> KeepLabelNames(const StringListView& names,
+                                         const SeriesBudget& budget);
   // Stays right as long as the group lives.
   StringListView label_names(uint32_t index) const;
 
@@ -91,6 +95,7 @@ class FamilyGroup {
   struct LabelNames {
     std::string packed;
     size_t count;
+    uint64_t owner;
   };
   uint32_t FindOrAddVariant(format::MetricType type, format::GaugeMode mode);
 

@@ -16,6 +16,9 @@ namespace {
 using format::MetricType;
 using format::ValueKind;
 
+// What a sample's line has beside its name and labels: quotes, `le`, a number.
+constexpr uint64_t kLineBytes = 40;
+
 // Never the same twice in one process, whoever asks.
 uint64_t NextLayoutId() {
   static std::atomic<uint64_t> last_id{0};
@@ -40,7 +43,8 @@ size_t FamilyVariant::HashOf(std::string_view packed) {
 
 std::optional<uint32_t> FamilyVariant::FindOrAddPart(ValueKind kind,
                                                      const double* bounds,
-                                                     size_t bound_count) {
+                                                     size_t bound_count,
+                                                     SeriesBudget* budget) {
   std::vector<double> own_bounds(bounds, bounds + bound_count);
   for (uint32_t i = 0; i < parts_.size(); ++i) {
     if (parts_[i].kind == kind && parts_[i].bounds == own_bounds) {
@@ -48,14 +52,47 @@ std::optional<uint32_t> FamilyVariant::FindOrAddPart(ValueKind kind,
     }
   }
   std::vector<double> merged = UnionOfBounds(family_.bounds, own_bounds);
-  if (parts_.size() >= kMaxParts || merged.size() > kMaxMergedBounds) {
+  if (!MayAddPart(merged.size(), *budget)) {
     return std::nullopt;
   }
-  parts_.push_back({kind, std::move(own_bounds), {}});
+  const size_t new_bound_count = merged.size() - family_.bounds.size();
+  // Every series gets these buckets too, whoever it belongs to.
+  budget->SpendText(new_bound_count * sample_text_bytes_);
+  parts_.push_back(
+      {kind, std::move(own_bounds), {}, budget->owner, new_bound_count});
   if (family_.type == MetricType::kHistogram) {
     SetMergedBounds(std::move(merged));
   }
   return static_cast<uint32_t>(parts_.size() - 1);
+}
+
+bool FamilyVariant::MayAddPart(size_t merged_bound_count,
+                               const SeriesBudget& budget) const {
+  const size_t new_bound_count = merged_bound_count - family_.bounds.size();
+  size_t own_bound_count = new_bound_count;
+  for (const Part& part : parts_) {
+    own_bound_count += part.owner == budget.owner ? part.new_bound_count : 0;
+  }
+  return budget.MayLengthen(parts_, kMaxParts) &&
+         merged_bound_count <= kMaxMergedBounds &&
+         (budget.owner == SeriesBudget::kNoOwner ||
+          own_bound_count <= kMaxMergedBounds / 2) &&
+         new_bound_count * sample_text_bytes_ <= budget.text_bytes_left;
+}
+
+uint64_t FamilyVariant::SampleTextBytes(const LabelSet& labels) const {
+  return family_.name.size() + labels.packed().size() + kLineBytes;
+}
+
+size_t FamilyVariant::SampleCount() const {
+  switch (family_.type) {
+    case MetricType::kHistogram:
+      return family_.bounds.size() + 3;  // +Inf, sum, count
+    case MetricType::kSummary:
+      return 2;
+    default:
+      return 1;
+  }
 }
 
 void FamilyVariant::SetMergedBounds(std::vector<double> merged) {
@@ -70,15 +107,20 @@ void FamilyVariant::SetMergedBounds(std::vector<double> merged) {
   }
 }
 
-std::optional<SeriesTargets> FamilyVariant::FindOrAddSeries(uint32_t part,
-                                                            LabelSet labels,
-                                                            bool may_add,
-                                                            CellSums* sums) {
+std::optional<SeriesTargets> FamilyVariant::FindOrAddSeries(
+    uint32_t part, LabelSet labels, bool may_add, SeriesBudget* budget,
+    CellSums* sums) {
   const auto it = index_.find(std::string_view(labels.packed()));
   if (it == index_.end()) {
-    if (!may_add) {
+    const uint64_t sample_bytes = SampleTextBytes(labels);
+    const uint64_t text_bytes = SampleCount() * sample_bytes;
+    if (!may_add || budget->series_left == 0 ||
+        budget->text_bytes_left < text_bytes) {
       return std::nullopt;
     }
+    --budget->series_left;
+    budget->SpendText(text_bytes);
+    sample_text_bytes_ += sample_bytes;
     MergedSeries series;
     series.labels = std::move(labels);
     if (family_.type == MetricType::kHistogram) {

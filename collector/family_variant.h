@@ -12,6 +12,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "collector/cell_sums.h"
 #include "collector/merged_family.h"
+#include "collector/series_budget.h"
 #include "common/record_layout.h"
 
 namespace tine::collector {
@@ -41,11 +42,15 @@ class FamilyVariant {
   // everybody's histograms grow.
   std::optional<uint32_t> FindOrAddPart(format::ValueKind kind,
                                         const double* bounds,
-                                        size_t bound_count);
+                                        size_t bound_count,
+                                        SeriesBudget* budget);
 
-  // Nothing when the series is new and `may_add` is false.
+  // Nothing when the series is new and `may_add` is false, or more than the
+  // budget has.
   std::optional<SeriesTargets> FindOrAddSeries(uint32_t part, LabelSet labels,
-                                               bool may_add, CellSums* sums);
+                                               bool may_add,
+                                               SeriesBudget* budget,
+                                               CellSums* sums);
 
   // What is written above the series.
   void SetTexts(std::string_view name, std::string_view help,
@@ -70,6 +75,8 @@ class FamilyVariant {
     format::ValueKind kind;
     std::vector<double> bounds;
     std::vector<uint32_t> merged_buckets;  // where its buckets go
+    uint64_t owner;                        // who came with it first
+    size_t new_bound_count;                // bounds that nobody had before
   };
   // The sums that one part of a series has. The entry of a series' first part
   // has the series' index; those of further parts hang on it and are listed
@@ -110,6 +117,10 @@ class FamilyVariant {
   };
   static size_t HashOf(std::string_view packed);
 
+  bool MayAddPart(size_t merged_bound_count, const SeriesBudget& budget) const;
+  // How much text each of a series' samples is.
+  uint64_t SampleTextBytes(const LabelSet& labels) const;
+  size_t SampleCount() const;
   SeriesTargets NewTargets(const Part& part, CellSums* sums) const;
   uint32_t AddEntry(uint32_t part, uint32_t position, CellSums* sums);
   void SetMergedBounds(std::vector<double> merged);
@@ -124,6 +135,7 @@ class FamilyVariant {
   absl::flat_hash_set<uint32_t, LabelsHash, LabelsEqual> index_;
   size_t sorted_count_ = 0;  // series behind these are new and not in order yet
   bool part_bounds_differ_ = false;
+  uint64_t sample_text_bytes_ = 0;  // one sample of each series
 };
 
 }  // namespace tine::collector

@@ -124,6 +124,7 @@ OpenedFile OpenUntrustedFile(int directory_fd, const char* name,
     file.is_gone = true;
   } else if (link_count != 1) {
     file.problem = "hard_link";
+    file.is_retryable = true;  // somebody else may have made it
   } else if (file.facts.size_bytes > max_file_bytes) {
     file.problem = "too_large";
   } else {

@@ -4,10 +4,10 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "absl/hash/hash.h"
@@ -36,6 +36,13 @@ std::unique_ptr<DIR, CloseDirectory> OpenListing(int directory_fd) {
   return std::unique_ptr<DIR, CloseDirectory>(directory);
 }
 
+uint64_t NowMs() {
+  timespec now;
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000 +
+         static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+}
+
 }  // namespace
 
 size_t FileSet::UuidHash::operator()(const FileUuid& uuid) const {
@@ -44,16 +51,26 @@ size_t FileSet::UuidHash::operator()(const FileUuid& uuid) const {
 }
 
 FileSet::FileSet(Options options, MergedView* view)
-    : options_(std::move(options)), view_(view), probe_(options_.host) {
+    : options_(std::move(options)),
+      view_(view),
+      probe_(options_.host),
+      accounts_(options_.limits) {
   context_.view = view;
   context_.probe = &probe_;
   context_.max_file_bytes = options_.max_file_bytes;
   context_.max_series_per_file = options_.max_series_per_file;
 }
 
-void FileSet::Log(LogLevel level, const std::string& message) const {
-  if (options_.log) {
+// Whoever can make files can make lines: so many, and no more.
+void FileSet::Log(LogLevel level, OwnerAccount* account,
+                  const std::string& message) {
+  if (!options_.log) {
+    return;
+  }
+  if (accounts_.MayLog(account, NowMs())) {
     options_.log(level, message);
+  } else {
+    ++unlogged_count_;
   }
 }
 
@@ -62,16 +79,14 @@ void FileSet::Log(LogLevel level, const std::string& message) const {
 void FileSet::SetDirectory(int directory_fd) {
   directory_fd_ = directory_fd;
   std::vector<std::string> names;
-  for (const auto& [name, file] : by_name_) {
+  for (const auto& [name, known] : names_) {
     names.push_back(name);
   }
   for (const std::string& name : names) {
-    ForgetName(name);
+    Forget(names_.find(name));
   }
-  pending_.clear();
-  unopened_.clear();
-  noted_problems_.clear();
   temp_file_count_ = 0;
+  left_out_count_ = 0;
   struct statfs info;
   if (directory_fd >= 0 && ::fstatfs(directory_fd, &info) == 0) {
     context_.directory_kind =
@@ -88,27 +103,19 @@ bool FileSet::Rescan() {
     ++open_failures_["list_directory"];
     return false;
   }
-  absl::flat_hash_set<std::string> listed;
+  ++rescan_;
   temp_file_count_ = 0;
+  left_out_count_ = 0;
   while (const dirent* entry = ::readdir(listing.get())) {
-    const std::string name = entry->d_name;
-    temp_file_count_ += IsTempFileName(name) ? 1 : 0;
-    if (!ParseMetricFileName(name).has_value()) {
-      continue;
+    if (ParseMetricFileName(entry->d_name).has_value()) {
+      TakeListed(entry->d_name, entry->d_ino);
+    } else {
+      temp_file_count_ += IsTempFileName(entry->d_name) ? 1 : 0;
     }
-    const auto known = by_name_.find(name);
-    // Where the inode that the listing gives is the one we know, nothing has
-    // happened to the name. What is quarantined may have been mended.
-    if (known == by_name_.end() ||
-        known->second->facts().inode != entry->d_ino ||
-        known->second->is_quarantined()) {
-      Look(name, /*may_be_dead=*/false);
-    }
-    listed.insert(name);
   }
   std::vector<std::string> gone;
-  for (const auto& [name, file] : by_name_) {
-    if (!listed.contains(name)) {
+  for (const auto& [name, known] : names_) {
+    if (known.rescan != rescan_) {
       gone.push_back(name);
     }
   }
@@ -118,72 +125,132 @@ bool FileSet::Rescan() {
   return true;
 }
 
+// Where the inode that the listing gives is the one we know, nothing has
+// happened to the name; but what was refused may have been mended.
+void FileSet::TakeListed(const std::string& name, uint64_t inode) {
+  const auto it = names_.find(name);
+  if (it == names_.end()) {
+    Look(name, /*may_be_dead=*/false);
+    return;
+  }
+  Name& known = it->second;
+  known.rescan = rescan_;
+  if (known.state != NameState::kFollowed ||
+      known.file->facts().inode != inode) {
+    known.early_retry_count = 0;
+    Look(name, /*may_be_dead=*/false);
+  }
+}
+
+bool FileSet::LookAtName(const std::string& name, struct stat* info) {
+  ++look_count_;
+  return ::fstatat(directory_fd_, name.c_str(), info, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 bool FileSet::Look(const std::string& name, bool may_be_dead) {
   if (directory_fd_ < 0 || !ParseMetricFileName(name).has_value()) {
     return false;
   }
   struct stat info;
-  const bool exists =
-      ::fstatat(directory_fd_, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
-  const auto it = by_name_.find(name);
-  if (it == by_name_.end()) {
+  const bool exists = LookAtName(name, &info);
+  const auto it = names_.find(name);
+  if (it == names_.end()) {
     if (exists) {
-      SetAside(name);
-    } else {
-      pending_.erase(name);
-      unopened_.erase(name);
-      noted_problems_.erase(name);
+      SetAside(name, info);
     }
     return false;
   }
-  MetricFile* file = it->second;
-  if (!exists || info.st_ino != file->facts().inode ||
-      info.st_dev != file->facts().device) {
-    ForgetName(name);
-    noted_problems_.erase(name);
-    if (exists) {
-      SetAside(name);
-    }
-    return false;
+  const Name& known = it->second;
+  const bool is_same =
+      exists &&
+      (known.state == NameState::kFollowed
+           ? info.st_ino == known.file->facts().inode &&
+                 info.st_dev == known.file->facts().device
+           : known.state != NameState::kRefused ||
+                 (info.st_ino == known.inode && info.st_dev == known.device));
+  if (is_same) {
+    return LookAgain(it, info, may_be_dead);
   }
-  if (file->is_quarantined()) {
-    // Somebody has written to it, and closed it or not: it may be whole by now.
-    if (may_be_dead || ChangeTimeOf(info) != file->facts().change_ns) {
-      ForgetName(name);
-      SetAside(name);
-    }
-    return false;
+  Forget(it);
+  if (exists) {
+    SetAside(name, info);
+  }
+  return false;
+}
+
+bool FileSet::LookAgain(Names::iterator it, const struct stat& info,
+                        bool may_be_dead) {
+  // Reading a refused file can cost much, and closing it costs its owner
+  // nothing: after so many times it waits for the next rescan.
+  constexpr uint8_t kMaxEarlyRetries = 3;
+  Name& known = it->second;
+  switch (known.state) {
+    case NameState::kPending:
+      return false;
+    case NameState::kRefused:
+      // Somebody has written to it, and closed it or not: it may be whole by
+      // now.
+      known.is_changed |= may_be_dead || ChangeTimeOf(info) != known.change_ns;
+      if (!known.is_changed || known.early_retry_count >= kMaxEarlyRetries) {
+        return false;
+      }
+      ++known.early_retry_count;
+      [[fallthrough]];
+    case NameState::kUnopened:
+      SetState(&known, NameState::kPending);
+      pending_.insert(it->first);
+      return false;
+    case NameState::kFollowed:
+      break;
   }
   if (!may_be_dead) {
     return false;
   }
-  is_ranking_stale_ |= file->Probe();
-  return file->liveness() == Liveness::kLive;
+  is_ranking_stale_ |= known.file->Probe();
+  return known.file->liveness() == Liveness::kLive;
 }
 
-void FileSet::SetAside(const std::string& name) { pending_.insert(name); }
-
-void FileSet::ForgetName(const std::string& name) {
-  const auto it = by_name_.find(name);
-  if (it == by_name_.end()) {
+void FileSet::SetAside(const std::string& name, const struct stat& info) {
+  OwnerAccount* account = accounts_.Of(info.st_uid);
+  const std::string_view problem = accounts_.TakePlace(account);
+  if (problem.empty()) {
+    Name& added = names_[name];
+    added.account = account;
+    added.rescan = rescan_;
+    ++name_counts_[static_cast<size_t>(added.state)];
+    pending_.insert(name);
     return;
   }
-  MetricFile* file = it->second;
-  by_name_.erase(it);
-  if (file->is_quarantined()) {
-    Remove(file);
-    return;
+  ++left_out_count_;
+  ++open_failures_[problem];
+  if (!account->is_limit_noted) {
+    account->is_limit_noted = true;
+    Log(LogLevel::kWarn, account,
+        "metric files of user " + std::to_string(account->uid) +
+            " are left out: " + std::string(problem));
   }
-  file->set_vanished(true);
-  Log(LogLevel::kWarn, "metric file " + name +
-                           " vanished; its last good numbers stay in the sum");
 }
 
-void FileSet::Remove(const MetricFile* file) {
-  files_.erase(std::find_if(files_.begin(), files_.end(),
-                            [file](const std::unique_ptr<MetricFile>& own) {
-                              return own.get() == file;
-                            }));
+void FileSet::SetState(Name* name, NameState state) {
+  --name_counts_[static_cast<size_t>(name->state)];
+  name->state = state;
+  ++name_counts_[static_cast<size_t>(state)];
+}
+
+void FileSet::Forget(Names::iterator it) {
+  const auto& [name, known] = *it;
+  if (known.file != nullptr) {
+    // It keeps its place: its numbers stay in the sum.
+    known.file->set_vanished(true);
+    Log(LogLevel::kWarn, known.account,
+        "metric file " + name +
+            " vanished; its last good numbers stay in the sum");
+  } else {
+    accounts_.GiveUpPlace(known.account);
+  }
+  --name_counts_[static_cast<size_t>(known.state)];
+  pending_.erase(name);
+  names_.erase(it);
 }
 
 // ---- New files --------------------------------------------------------------
@@ -198,6 +265,13 @@ bool FileSet::OpenPending(size_t max_count) {
 }
 
 void FileSet::Open(const std::string& name) {
+  const auto it = names_.find(name);
+  Name& known = it->second;
+  known.is_changed = false;
+  if (!accounts_.MayOpen(*known.account)) {
+    NoteUnopened(it, "descriptor_limit");
+    return;
+  }
   OpenedFile opened =
       OpenUntrustedFile(directory_fd_, name.c_str(), context_.max_file_bytes);
   if (opened.problem == kTooManyOpenFiles && CloseTheDead()) {
@@ -205,88 +279,115 @@ void FileSet::Open(const std::string& name) {
         OpenUntrustedFile(directory_fd_, name.c_str(), context_.max_file_bytes);
   }
   if (opened.is_gone) {
-    unopened_.erase(name);
+    Forget(it);
     return;
   }
   if (opened.is_retryable) {
-    ++open_failures_[opened.problem];
-    if (unopened_.insert_or_assign(name, opened.problem).second) {
-      Log(LogLevel::kWarn, "metric file " + name + " cannot be opened now: " +
-                               std::string(opened.problem));
-    }
+    NoteUnopened(it, opened.problem);
     return;
   }
-  unopened_.erase(name);
   if (!opened.fd.valid()) {
     struct stat info;
-    if (::fstatat(directory_fd_, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) !=
-        0) {
+    if (!LookAtName(name, &info)) {
+      Forget(it);
       return;
     }
     opened.facts.device = info.st_dev;
     opened.facts.inode = info.st_ino;
     opened.facts.change_ns = ChangeTimeOf(info);
-    Admit(std::make_unique<MetricFile>(name, opened.facts, opened.problem));
+    Refuse(it, opened.facts, opened.problem, 0);
     return;
   }
-  const FileUuid uuid = ParseMetricFileName(name)->uuid;
-  const auto known = by_uuid_.find(uuid);
-  if (known != by_uuid_.end() &&
-      known->second->facts().IsSameFile(opened.facts)) {
-    // The same file under another name, or back where it was.
-    const auto old_name = by_name_.find(known->second->name());
-    if (old_name != by_name_.end() && old_name->second == known->second) {
-      by_name_.erase(old_name);  // not if another file has that name by now
-    }
-    known->second->set_name(name);
-    known->second->set_vanished(false);
-    by_name_[name] = known->second;
+  if (!ChangeOwner(&known, opened.facts.owner_uid)) {
+    NoteUnopened(it, "uid_file_limit");
     return;
   }
-  Admit(std::make_unique<MetricFile>(name, uuid, std::move(opened), &context_));
+  if (!Recognize(it, opened.facts)) {
+    const FileUuid uuid = ParseMetricFileName(name)->uuid;
+    Admit(it, std::make_unique<MetricFile>(name, uuid, std::move(opened),
+                                           &context_));
+  }
 }
 
-// Of two files with one uuid, the one that was born first is the original and
-// the other a copy of it, which must not count twice. (A writer that makes its
-// file after the collector has seen another's cannot take its place.)
-bool FileSet::IsOriginal(const MetricFile& file,
-                         const MetricFile& known) const {
-  const FileFacts& facts = file.facts();
-  const FileFacts& known_facts = known.facts();
-  if (known.is_vanished() || facts.birth_ns == 0) {
+void FileSet::NoteUnopened(Names::iterator it, std::string_view reason) {
+  auto& [name, known] = *it;
+  ++open_failures_[reason];
+  SetState(&known, NameState::kUnopened);
+  if (known.noted != reason) {
+    known.noted = reason;
+    Log(LogLevel::kWarn, known.account,
+        "metric file " + name +
+            " cannot be opened now: " + std::string(reason));
+  }
+}
+
+// Between the look at the name and the opening it can become another file.
+bool FileSet::ChangeOwner(Name* name, uint32_t uid) {
+  OwnerAccount* account = accounts_.Of(uid);
+  if (account == name->account) {
+    return true;
+  }
+  if (!accounts_.TakePlace(account).empty()) {
     return false;
   }
-  return facts.birth_ns != known_facts.birth_ns
-             ? facts.birth_ns < known_facts.birth_ns
-             : facts.inode < known_facts.inode;
+  accounts_.GiveUpPlace(std::exchange(name->account, account));
+  return true;
 }
 
-void FileSet::Admit(std::unique_ptr<MetricFile> admitted) {
+// The same file under another name, or back where it was?
+bool FileSet::Recognize(Names::iterator it, const FileFacts& facts) {
+  const auto [begin, end] =
+      by_uuid_.equal_range(ParseMetricFileName(it->first)->uuid);
+  const auto same =
+      std::find_if(begin, end, [&facts](const auto& uuid_and_file) {
+        return uuid_and_file.second->facts().IsSameFile(facts);
+      });
+  if (same == end) {
+    return false;
+  }
+  MetricFile* file = same->second;
+  const auto old = names_.find(file->name());
+  if (old != names_.end() && old->second.file == file) {
+    old->second.file = nullptr;
+    Forget(old);
+  } else {
+    accounts_.GiveUpPlace(accounts_.Of(file->facts().owner_uid));
+  }
+  file->set_name(it->first);
+  file->set_vanished(false);
+  it->second.file = file;
+  SetState(&it->second, NameState::kFollowed);
+  return true;
+}
+
+void FileSet::Admit(Names::iterator it, std::unique_ptr<MetricFile> admitted) {
   MetricFile* file = admitted.get();
+  if (!file->is_quarantined()) {
+    SettleUuid(file);
+  }
+  if (!file->is_quarantined()) {
+    file->Begin(&it->second.account->budget);
+    is_ranking_stale_ = true;
+  }
+  if (!file->is_quarantined() && file->liveness() == Liveness::kDead &&
+      accounts_.AreDescriptorsShort()) {
+    file->Read();  // to the end, so that it needs none any more
+  }
+  if (file->is_quarantined()) {
+    Refuse(it, file->facts(), file->problem(), file->problem_offset());
+    return;
+  }
+  if (file->is_open()) {
+    accounts_.NoteOpened(it->second.account);
+  }
+  by_uuid_.emplace(file->writer().uuid, file);
   files_.push_back(std::move(admitted));
-  by_name_[file->name()] = file;
-  is_ranking_stale_ = true;
-  if (!file->is_quarantined()) {
-    const auto [it, is_new] = by_uuid_.try_emplace(file->writer().uuid, file);
-    if (!is_new && IsOriginal(*file, *it->second)) {
-      MetricFile* copy = std::exchange(it->second, file);
-      copy->Quarantine("duplicate_uuid");
-      NoteProblem(*copy);
-    } else if (!is_new) {
-      file->Quarantine("duplicate_uuid");
-    }
-  }
-  if (!file->is_quarantined()) {
-    file->Begin();
-    if (file->is_quarantined()) {
-      by_uuid_.erase(file->writer().uuid);
-    }
-  }
+  it->second.file = file;
+  SetState(&it->second, NameState::kFollowed);
   if (!file->problem().empty()) {
     NoteProblem(*file);
   }
-  has_unread_dead_ |=
-      !file->is_quarantined() && file->liveness() == Liveness::kDead;
+  has_unread_dead_ |= file->is_open() && file->liveness() == Liveness::kDead;
 }
 
 bool FileSet::CloseTheDead() {
@@ -301,29 +402,127 @@ bool FileSet::CloseTheDead() {
   return true;
 }
 
-void FileSet::NoteProblem(const MetricFile& file) {
-  std::string_view& noted = noted_problems_[file.name()];
-  if (noted == file.problem()) {
-    return;
+void FileSet::Refuse(Names::iterator it, const FileFacts& facts,
+                     std::string_view reason, uint64_t offset) {
+  auto& [name, known] = *it;
+  SetState(&known, NameState::kRefused);
+  known.file = nullptr;
+  known.device = facts.device;
+  known.inode = facts.inode;
+  known.change_ns = facts.change_ns;
+  known.offset = offset;
+  if (known.noted != reason) {
+    known.noted = reason;
+    NoteProblem(name, known.account, "quarantined", reason, offset);
   }
-  noted = file.problem();
-  ++problems_[file.problem()];
-  Log(LogLevel::kWarn, "metric file " + file.name() + " is " +
-                           (file.is_quarantined() ? "quarantined" : "damaged") +
-                           ": " + std::string(file.problem()) + " at offset " +
-                           std::to_string(file.problem_offset()));
+}
+
+// Of two files of one owner with one uuid, the one that was born first is the
+// original and the other a copy of it, which must not count twice. (A writer
+// that makes its file after the collector has seen another's cannot take its
+// place.)
+bool FileSet::IsCopyOf(const MetricFile& file, const MetricFile& other) const {
+  const FileFacts& facts = file.facts();
+  const FileFacts& other_facts = other.facts();
+  if (file.is_vanished()) {
+    return false;  // it may have been the original
+  }
+  if (facts.owner_uid != other_facts.owner_uid) {
+    // Nobody takes another user's place, whatever is written in a file and
+    // whenever that was born. What says that it is somebody else's, and could
+    // be if it were true, is a plain copy.
+    return probe_.IsPidOfThisNamespace(file.writer()) &&
+           file.writer().uid == other_facts.owner_uid;
+  }
+  if (facts.birth_ns == 0 || other_facts.birth_ns == 0) {
+    return false;
+  }
+  return facts.birth_ns != other_facts.birth_ns
+             ? facts.birth_ns > other_facts.birth_ns
+             : facts.inode > other_facts.inode;
+}
+
+void FileSet::SettleUuid(MetricFile* file) {
+  const auto [begin, end] = by_uuid_.equal_range(file->writer().uuid);
+  std::vector<MetricFile*> copies;
+  for (auto it = begin; it != end; ++it) {
+    MetricFile* known = it->second;
+    const bool has_one_owner =
+        known->facts().owner_uid == file->facts().owner_uid;
+    if (IsCopyOf(*known, *file)) {
+      copies.push_back(known);
+    } else if (has_one_owner || IsCopyOf(*file, *known)) {
+      file->Quarantine("duplicate_uuid");
+      return;
+    }
+  }
+  for (MetricFile* copy : copies) {
+    Evict(copy);
+  }
+}
+
+// Only a file that has a name: see IsCopyOf.
+void FileSet::Evict(MetricFile* file) {
+  if (file->is_open()) {
+    accounts_.NoteClosed(accounts_.Of(file->facts().owner_uid));
+  }
+  ForgetUuid(*file);
+  file->Quarantine("duplicate_uuid");
+  has_quarantined_ = true;
+  Refuse(names_.find(file->name()), file->facts(), file->problem(), 0);
+  RemoveQuarantined();
+}
+
+void FileSet::ForgetUuid(const MetricFile& file) {
+  const auto [begin, end] = by_uuid_.equal_range(file.writer().uuid);
+  const auto own = std::find_if(
+      begin, end, [&file](const auto& known) { return known.second == &file; });
+  if (own != end) {
+    by_uuid_.erase(own);
+  }
+}
+
+void FileSet::RemoveQuarantined() {
+  if (has_quarantined_) {
+    files_.erase(std::remove_if(files_.begin(), files_.end(),
+                                [](const std::unique_ptr<MetricFile>& file) {
+                                  return file->is_quarantined();
+                                }),
+                 files_.end());
+  }
+  has_quarantined_ = false;
+}
+
+void FileSet::NoteProblem(const MetricFile& file) {
+  OwnerAccount* account = accounts_.Of(file.facts().owner_uid);
+  const auto it = names_.find(file.name());
+  if (it != names_.end() && it->second.file == &file) {
+    if (std::exchange(it->second.noted, file.problem()) == file.problem()) {
+      return;
+    }
+  }
+  NoteProblem(file.name(), account, "damaged", file.problem(),
+              file.problem_offset());
+}
+
+void FileSet::NoteProblem(const std::string& name, OwnerAccount* account,
+                          std::string_view noun, std::string_view reason,
+                          uint64_t offset) {
+  ++problems_[reason];
+  Log(LogLevel::kWarn, account,
+      "metric file " + name + " is " + std::string(noun) + ": " +
+          std::string(reason) + " at offset " + std::to_string(offset));
 }
 
 // ---- Numbers ----------------------------------------------------------------
 
 bool FileSet::ProbeAgain(const std::string& name) {
-  const auto it = by_name_.find(name);
-  if (it == by_name_.end()) {
+  const auto it = names_.find(name);
+  if (it == names_.end() || it->second.file == nullptr) {
     return false;
   }
-  is_ranking_stale_ |= it->second->Probe();
-  return !it->second->is_quarantined() &&
-         it->second->liveness() == Liveness::kLive;
+  is_ranking_stale_ |= it->second.file->Probe();
+  return it->second.file->liveness() == Liveness::kLive;
 }
 
 void FileSet::ProbeAll() {
@@ -342,12 +541,11 @@ void FileSet::AddAll() {
       saturated_sum_count_ += file->AddTo(&view_->sums());
     }
   }
+  RemoveQuarantined();
   if (is_ranking_stale_ && view_->has_conflicts()) {
     view_->BeginRanking();
     for (const auto& file : files_) {
-      if (!file->is_quarantined()) {
-        file->OfferDeclarations();
-      }
+      file->OfferDeclarations();
     }
     view_->EndRanking();
   }
@@ -358,20 +556,35 @@ void FileSet::AddAll() {
 }
 
 void FileSet::Update(MetricFile* file) {
-  if (file->is_quarantined() || file->is_final()) {
+  if (file->is_final()) {
     return;
   }
+  const bool was_open = file->is_open();
   // A vanished file raises no more events.
   if (file->source().has_live_mode_series() || file->is_vanished()) {
     is_ranking_stale_ |= file->Probe();
   }
   const std::string_view problem_before = file->problem();
   is_ranking_stale_ |= file->Read();
-  if (file->problem() != problem_before) {
+  if (was_open && !file->is_open()) {
+    accounts_.NoteClosed(accounts_.Of(file->facts().owner_uid));
+  }
+  if (file->is_quarantined()) {
+    Abandon(file);
+  } else if (file->problem() != problem_before) {
     NoteProblem(*file);
-    if (file->is_quarantined()) {
-      by_uuid_.erase(file->writer().uuid);
-    }
+  }
+}
+
+// Nothing of it was ever good. It is removed when nobody iterates.
+void FileSet::Abandon(MetricFile* file) {
+  ForgetUuid(*file);
+  has_quarantined_ = true;
+  const auto it = names_.find(file->name());
+  if (it != names_.end() && it->second.file == file) {
+    Refuse(it, file->facts(), file->problem(), file->problem_offset());
+  } else {
+    accounts_.GiveUpPlace(accounts_.Of(file->facts().owner_uid));
   }
 }
 
@@ -382,7 +595,7 @@ uint64_t FileSet::CountWorkerIdClashes() const {
   absl::flat_hash_map<std::string, const WriterIdentity*> holders;
   uint64_t clash_count = 0;
   for (const auto& file : files_) {
-    if (file->is_quarantined() || file->liveness() != Liveness::kLive ||
+    if (file->liveness() != Liveness::kLive ||
         file->writer().worker_id.empty()) {
       continue;
     }
@@ -403,9 +616,6 @@ FileSetStatistics FileSet::statistics() const {
   FileSetStatistics statistics;
   for (const auto& file : files_) {
     ++statistics.files_by_state[static_cast<size_t>(file->state())];
-    if (file->is_quarantined()) {
-      continue;
-    }
     statistics.live_writers += file->liveness() == Liveness::kLive ? 1 : 0;
     statistics.dead_writers += file->liveness() == Liveness::kDead ? 1 : 0;
     statistics.label_clashes += file->source().label_clash_count();
@@ -415,7 +625,12 @@ FileSetStatistics FileSet::statistics() const {
     statistics.children_without_file += file->counts().children_without_file;
     statistics.saturated_sums += file->source().saturated_slot_count();
   }
-  statistics.unopened_files = unopened_.size();
+  statistics.files_by_state[static_cast<size_t>(FileState::kQuarantined)] =
+      CountOf(NameState::kRefused);
+  statistics.unopened_files = unopened_count();
+  statistics.left_out_files = left_out_count_;
+  statistics.look_calls = look_count_;
+  statistics.unlogged_problems = unlogged_count_;
   statistics.temp_files = temp_file_count_;
   statistics.problems = problems_;
   statistics.open_failures = open_failures_;
@@ -423,6 +638,16 @@ FileSetStatistics FileSet::statistics() const {
   statistics.saturated_sums += saturated_sum_count_;
   statistics.reads = context_.read_counters;
   return statistics;
+}
+
+std::vector<RefusedFile> FileSet::RefusedFiles() const {
+  std::vector<RefusedFile> refused;
+  for (const auto& [name, known] : names_) {
+    if (known.state == NameState::kRefused) {
+      refused.push_back({name, known.noted, known.offset, known.account->uid});
+    }
+  }
+  return refused;
 }
 
 }  // namespace tine::collector

@@ -3,6 +3,8 @@
 #ifndef TINE_COLLECTOR_FILE_SET_H_
 #define TINE_COLLECTOR_FILE_SET_H_
 
+#include <sys/stat.h>
+
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -10,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -17,6 +20,7 @@
 #include "collector/log_line.h"
 #include "collector/merged_view.h"
 #include "collector/metric_file.h"
+#include "collector/owner_accounts.h"
 
 namespace tine::collector {
 
@@ -32,6 +36,9 @@ struct FileSetStatistics {
   uint64_t unopened_files =
       0;                    // could not be opened; tried again at each rescan
   uint64_t temp_files = 0;  // at the last rescan
+  uint64_t left_out_files = 0;     // at the last rescan: over a limit
+  uint64_t look_calls = 0;         // system calls that look at a name
+  uint64_t unlogged_problems = 0;  // over the limit of lines
   // Since the start, by reason: damage found, files quarantined; and open
   // attempts that failed and may go well later.
   std::map<std::string_view, uint64_t> problems;
@@ -47,15 +54,26 @@ struct FileSetStatistics {
   ReadCounters reads;
 };
 
+// A file of which nothing is used.
+struct RefusedFile {
+  std::string name;
+  std::string_view reason;
+  uint64_t offset = 0;
+  uint32_t owner_uid = 0;
+};
+
 // A file is identified by device, inode and header, never by its name. A file
 // that once added to the sum stays in it: one that is unlinked by a stranger
-// keeps its last good numbers. Not thread-safe.
+// keeps its last good numbers. Each user has a limited number of places, which
+// names that are refused take too: beyond it, names are looked at in each
+// rescan and not kept. Not thread-safe.
 class FileSet {
  public:
   struct Options {
     HostIdentity host;
     uint64_t max_file_bytes = 64 << 20;
     size_t max_series_per_file = 100'000;
+    OwnerLimits limits;
     LogSink log;
   };
 
@@ -92,51 +110,99 @@ class FileSet {
   void AddAll();
 
   // Files that could not be opened at the last attempt.
-  size_t unopened_count() const { return unopened_.size(); }
+  size_t unopened_count() const { return CountOf(NameState::kUnopened); }
   FileSetStatistics statistics() const;
+  // Those that are followed.
   const std::vector<std::unique_ptr<MetricFile>>& files() const {
     return files_;
   }
+  std::vector<RefusedFile> RefusedFiles() const;
 
  private:
   struct UuidHash {
     size_t operator()(const FileUuid& uuid) const;
   };
 
-  void SetAside(const std::string& name);
+  enum class NameState : uint8_t { kPending, kUnopened, kRefused, kFollowed };
+  // A name in the directory that has its owner's place.
+  struct Name {
+    NameState state = NameState::kPending;
+    // Refused: something has happened to it since.
+    bool is_changed = false;
+    uint8_t early_retry_count = 0;
+    OwnerAccount* account = nullptr;
+    MetricFile* file = nullptr;  // followed
+    // Refused: which file that was, and where it is damaged.
+    uint64_t device = 0;
+    uint64_t inode = 0;
+    uint64_t change_ns = 0;
+    uint64_t offset = 0;
+    // What has been counted and logged: a file is looked at again and again,
+    // and told of once. Refused: why.
+    std::string_view noted;
+    uint64_t rescan = 0;  // the last one that has listed it
+  };
+  using Names = absl::flat_hash_map<std::string, Name>;
+
+  bool LookAtName(const std::string& name, struct stat* info);
+  void SetAside(const std::string& name, const struct stat& info);
+  void TakeListed(const std::string& name, uint64_t inode);
+  bool LookAgain(Names::iterator it, const struct stat& info,
+                 bool may_be_dead);
+  void Forget(Names::iterator it);
+  void SetState(Name* name, NameState state);
+  size_t CountOf(NameState state) const {
+    return name_counts_[static_cast<size_t>(state)];
+  }
+
   void Open(const std::string& name);
-  bool IsOriginal(const MetricFile& file, const MetricFile& known) const;
-  void Admit(std::unique_ptr<MetricFile> admitted);
+  void NoteUnopened(Names::iterator it, std::string_view reason);
+  bool ChangeOwner(Name* name, uint32_t uid);
+  bool Recognize(Names::iterator it, const FileFacts& facts);
+  void Admit(Names::iterator it, std::unique_ptr<MetricFile> admitted);
   // Reads the final numbers of dead writers' files that came since the last
   // scrape, which frees their descriptors. False when there is none.
   bool CloseTheDead();
-  void ForgetName(const std::string& name);
-  void NoteProblem(const MetricFile& file);
-  void Remove(const MetricFile* file);
+  void Refuse(Names::iterator it, const FileFacts& facts,
+              std::string_view reason, uint64_t offset);
+  void SettleUuid(MetricFile* file);
+  bool IsCopyOf(const MetricFile& file, const MetricFile& other) const;
+  void Evict(MetricFile* file);
+  void ForgetUuid(const MetricFile& file);
+
   void Update(MetricFile* file);
+  void Abandon(MetricFile* file);
+  void RemoveQuarantined();
+  void NoteProblem(const MetricFile& file);
+  void NoteProblem(const std::string& name, OwnerAccount* account,
+                   std::string_view noun, std::string_view reason,
+                   uint64_t offset);
   uint64_t CountWorkerIdClashes() const;
-  void Log(LogLevel level, const std::string& message) const;
+  void Log(LogLevel level, OwnerAccount* account, const std::string& message);
 
   const Options options_;
   MergedView* const view_;
   const LivenessProbe probe_;
   MetricFileContext context_;
+  OwnerAccounts accounts_;
   int directory_fd_ = -1;
 
-  std::vector<std::unique_ptr<MetricFile>> files_;
-  absl::flat_hash_map<std::string, MetricFile*> by_name_;
-  absl::flat_hash_map<FileUuid, MetricFile*, UuidHash>
-      by_uuid_;  // without quarantined ones
+  std::vector<std::unique_ptr<MetricFile>> files_;  // followed
+  Names names_;
+  std::array<size_t, 4> name_counts_{};  // by NameState
+  // Followed. Those of different owners are no duplicates.
+  std::unordered_multimap<FileUuid, MetricFile*, UuidHash> by_uuid_;
   absl::flat_hash_set<std::string> pending_;
-  absl::flat_hash_map<std::string, std::string_view> unopened_;  // name, reason
-  // What has been logged and counted, by name: a file is looked at again and
-  // again, and told of once.
-  absl::flat_hash_map<std::string, std::string_view> noted_problems_;
+  uint64_t rescan_ = 0;
   // Who lives or what is declared has changed since the view last ranked its
   // sources.
   bool is_ranking_stale_ = true;
   bool has_unread_dead_ = false;
+  bool has_quarantined_ = false;  // files_ still has some
   uint64_t temp_file_count_ = 0;
+  uint64_t left_out_count_ = 0;
+  uint64_t look_count_ = 0;
+  uint64_t unlogged_count_ = 0;
   uint64_t saturated_sum_count_ = 0;
   uint64_t worker_id_clash_count_ = 0;
   std::map<std::string_view, uint64_t> problems_;

@@ -41,7 +41,10 @@ void FreeMemory(std::vector<T>* values) {
 
 FileSource::FileSource(MergedView* view, const WriterIdentity* writer,
                        Options options)
-    : view_(view), writer_(writer), options_(std::move(options)) {
+    : view_(view),
+      writer_(writer),
+      options_(std::move(options)),
+      budget_(options_.budget != nullptr ? options_.budget : &unlimited_) {
   chunks_.resize(1);
 }
 
@@ -52,7 +55,7 @@ void FileSource::OnFamily(uint64_t /*offset*/, const FamilyView& family) {
   known.type = family.type;
   known.value_kind = family.value_kind;
   known.gauge_mode = family.gauge_mode;
-  const std::optional<FamilyHandle> handle = view_->Declare(family);
+  const std::optional<FamilyHandle> handle = view_->Declare(family, budget_);
   known.is_refused = !handle.has_value();
   if (handle.has_value()) {
     known.handle = *handle;
@@ -81,7 +84,7 @@ void FileSource::OnSeries(uint64_t /*offset*/, const SeriesView& series,
         PidLabelOf(family.gauge_mode));
   }
   const std::optional<SeriesTargets> targets = view_->FindOrAddSeries(
-      family.handle, builder->Build(series.label_values));
+      family.handle, builder->Build(series.label_values), budget_);
   if (!targets.has_value()) {
     ++refused_series_count_;
     return;

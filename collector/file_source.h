@@ -14,6 +14,7 @@
 #include "collector/aligned_buffer.h"
 #include "collector/merged_view.h"
 #include "collector/metric_file_reader.h"
+#include "collector/series_budget.h"
 #include "collector/series_key.h"
 #include "common/record_scanner.h"
 
@@ -40,6 +41,8 @@ class FileSource : public RecordVisitor {
     // The value of the label `pid` on gauges that show each process.
     std::string pid_label;
     size_t max_series = 100'000;
+    // Of the file's owner; lives longer. Nothing: without limits.
+    SeriesBudget* budget = nullptr;
     // Then series in live modes are not even noted.
     bool is_writer_dead = false;
   };
@@ -157,6 +160,8 @@ class FileSource : public RecordVisitor {
   MergedView* const view_;
   const WriterIdentity* const writer_;
   const Options options_;
+  SeriesBudget unlimited_;
+  SeriesBudget* const budget_;
   std::vector<Family> families_;  // by the scanner's family number
   // While records come in: made at a family's first series, gone in FinishScan.
   absl::flat_hash_map<uint32_t, std::unique_ptr<SeriesKeyBuilder>> builders_;

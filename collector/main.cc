@@ -52,8 +52,11 @@ bool CheckDirectory(const std::string& directory, bool must_exist) {
   return false;
 }
 
-CollectorOptions MakeCollectorOptions(const std::string& directory) {
+CollectorOptions MakeCollectorOptions(const CollectorFlags& flags,
+                                      const std::string& directory) {
   CollectorOptions options;
+  options.owner_limits = flags.owner_limits;
+  options.owner_limits.max_open_files = MaxOpenMetricFiles();
   options.directory = directory;
   options.may_create_directory = true;
   options.log = [](LogLevel level, const std::string& message) {
@@ -69,7 +72,7 @@ absl::Status WriteToStdout(const std::string& text) {
 }
 
 ExitCode RunOnce(const CollectorFlags& flags, const std::string& directory) {
-  Collector collector(MakeCollectorOptions(directory));
+  Collector collector(MakeCollectorOptions(flags, directory));
   Exposition exposition(&collector, &flags.series_filter,
                         /*has_self_metrics=*/false);
   const std::string text = exposition.Render();
@@ -96,7 +99,7 @@ ExitCode Serve(const CollectorFlags& flags, const std::string& directory) {
     LogInfo("listening",
             {{"address", FormatListenAddress(socket.bound_address)}});
   }
-  Collector collector(MakeCollectorOptions(directory));
+  Collector collector(MakeCollectorOptions(flags, directory));
   collector.Start();
   Exposition exposition(&collector, &flags.series_filter,
                         /*has_self_metrics=*/true);

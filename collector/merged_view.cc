@@ -24,39 +24,42 @@ bool EndsWith(std::string_view text, std::string_view end) {
 }  // namespace
 
 FamilyGroup* MergedView::FindOrAddGroup(std::string_view name,
-                                        uint32_t* index) {
+                                        SeriesBudget* budget, uint32_t* index) {
   std::string key(name);
   const auto it = group_indexes_.find(key);
   if (it != group_indexes_.end()) {
     *index = it->second;
     return groups_[*index].get();
   }
-  if (groups_.size() >= limits_.max_families) {
+  if (groups_.size() >= limits_.max_families || budget->families_left == 0 ||
+      budget->text_bytes_left == 0) {
     return nullptr;
   }
+  --budget->families_left;
   *index = static_cast<uint32_t>(groups_.size());
   groups_.push_back(std::make_unique<FamilyGroup>(key));
   group_indexes_.emplace(std::move(key), *index);
   return groups_.back().get();
 }
 
-std::optional<FamilyHandle> MergedView::Declare(const FamilyView& family) {
+std::optional<FamilyHandle> MergedView::Declare(const FamilyView& family,
+                                                SeriesBudget* budget) {
   FamilyHandle handle = {};
-  FamilyGroup* group = FindOrAddGroup(family.name, &handle.group);
+  FamilyGroup* group = FindOrAddGroup(family.name, budget, &handle.group);
   if (group == nullptr) {
     ++refused_family_count_;
     return std::nullopt;
   }
   const bool had_conflict = group->has_conflict();
-  const std::optional<uint32_t> declaration = group->Declare(family);
+  const std::optional<uint32_t> declaration = group->Declare(family, budget);
   conflict_count_ += group->has_conflict() && !had_conflict ? 1 : 0;
   const std::optional<uint32_t> names =
-      group->KeepLabelNames(family.label_names);
+      group->KeepLabelNames(family.label_names, *budget);
   std::optional<uint32_t> part;
   if (declaration.has_value()) {
     part = group->variant(group->declarations()[*declaration].variant)
                ->FindOrAddPart(family.value_kind, family.bounds,
-                               family.bound_count);
+                               family.bound_count, budget);
   }
   if (!names.has_value() || !part.has_value()) {
     ++refused_family_count_;
@@ -69,14 +72,14 @@ std::optional<FamilyHandle> MergedView::Declare(const FamilyView& family) {
 }
 
 std::optional<SeriesTargets> MergedView::FindOrAddSeries(
-    const FamilyHandle& family, LabelSet labels) {
+    const FamilyHandle& family, LabelSet labels, SeriesBudget* budget) {
   FamilyGroup& group = *groups_[family.group];
   FamilyVariant* variant =
       group.variant(group.declarations()[family.declaration].variant);
   const size_t count_before = variant->series_count();
-  const std::optional<SeriesTargets> targets =
-      variant->FindOrAddSeries(family.part, std::move(labels),
-                               series_count_ < limits_.max_series, &sums_);
+  const std::optional<SeriesTargets> targets = variant->FindOrAddSeries(
+      family.part, std::move(labels), series_count_ < limits_.max_series,
+      budget, &sums_);
   series_count_ += variant->series_count() - count_before;
   // A family is served from its first series on.
   is_choice_stale_ |= count_before == 0;

@@ -17,6 +17,7 @@
 #include "collector/family_group.h"
 #include "collector/family_variant.h"
 #include "collector/merged_family.h"
+#include "collector/series_budget.h"
 #include "common/record_codec.h"
 
 namespace tine::collector {
@@ -51,13 +52,15 @@ class MergedView {
   MergedView(const MergedView&) = delete;
   MergedView& operator=(const MergedView&) = delete;
 
-  // Nothing when the view is full.
-  std::optional<FamilyHandle> Declare(const FamilyView& family);
+  // Nothing when the view is full or the budget used up.
+  std::optional<FamilyHandle> Declare(const FamilyView& family,
+                                      SeriesBudget* budget);
   StringListView label_names(const FamilyHandle& family) const {
     return groups_[family.group]->label_names(family.label_names);
   }
   std::optional<SeriesTargets> FindOrAddSeries(const FamilyHandle& family,
-                                               LabelSet labels);
+                                               LabelSet labels,
+                                               SeriesBudget* budget);
 
   bool has_conflicts() const { return conflict_count_ > 0; }
   void BeginRanking();
@@ -78,7 +81,8 @@ class MergedView {
   uint64_t refused_family_count() const { return refused_family_count_; }
 
  private:
-  FamilyGroup* FindOrAddGroup(std::string_view name, uint32_t* index);
+  FamilyGroup* FindOrAddGroup(std::string_view name, SeriesBudget* budget,
+                              uint32_t* index);
   void ChooseShown();
   bool ClashesWithShown(const FamilyGroup& group) const;
 

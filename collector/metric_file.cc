@@ -43,12 +43,6 @@ std::string_view FileStateName(FileState state) {
   return "";
 }
 
-MetricFile::MetricFile(std::string name, const FileFacts& facts,
-                       std::string_view quarantine_reason)
-    : name_(std::move(name)),
-      facts_(facts),
-      quarantine_reason_(quarantine_reason) {}
-
 MetricFile::MetricFile(std::string name, const FileUuid& name_uuid,
                        OpenedFile opened, MetricFileContext* context)
     : name_(std::move(name)), facts_(opened.facts), context_(context) {
@@ -68,11 +62,12 @@ MetricFile::MetricFile(std::string name, const FileUuid& name_uuid,
   rank_.uuid = writer_->uuid;
 }
 
-void MetricFile::Begin() {
+void MetricFile::Begin(SeriesBudget* budget) {
   Probe();
   FileSource::Options options;
   options.pid_label = PidLabel(*writer_, *context_->probe);
   options.max_series = context_->max_series_per_file;
+  options.budget = budget;
   options.is_writer_dead = liveness_ == Liveness::kDead;
   source_ = std::make_unique<FileSource>(context_->view, writer_.get(),
                                          std::move(options));

@@ -14,6 +14,7 @@
 #include "collector/liveness.h"
 #include "collector/merged_view.h"
 #include "collector/metric_file_reader.h"
+#include "collector/series_budget.h"
 #include "common/metrics_directory.h"
 #include "common/record_layout.h"
 
@@ -52,15 +53,13 @@ class MetricFile {
   // next, unless it is quarantined.
   MetricFile(std::string name, const FileUuid& name_uuid, OpenedFile opened,
              MetricFileContext* context);
-  // A file that could not even be opened.
-  MetricFile(std::string name, const FileFacts& facts,
-             std::string_view quarantine_reason);
 
   MetricFile(const MetricFile&) = delete;
   MetricFile& operator=(const MetricFile&) = delete;
 
   // Reads the records for the first time; only now the view learns of the file.
-  void Begin();
+  // `budget` is its owner's and lives longer.
+  void Begin(SeriesBudget* budget);
 
   // Asks for the life lock, and remembers a death for good. True when it has
   // just become known.
@@ -93,6 +92,7 @@ class MetricFile {
   FileState state() const;
   bool is_quarantined() const { return !quarantine_reason_.empty(); }
   bool is_vanished() const { return is_vanished_; }
+  bool is_open() const { return reader_ != nullptr; }
   // Dead and read to the end: nothing will ever change.
   bool is_final() const { return is_final_; }
   // Why it is quarantined or damaged; empty when it is neither.

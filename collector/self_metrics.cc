@@ -42,6 +42,13 @@ void AddFiles(const FileSetStatistics& files, OwnFamilies* own) {
   own->AddGauge("tine_temp_files",
                 "Temporary files of writers at the last rescan.",
                 Number(files.temp_files));
+  own->AddGauge("tine_left_out_files",
+                "Metric files at the last rescan that are not followed: their "
+                "owner has too many, or all together.",
+                Number(files.left_out_files));
+  own->AddCounter("tine_unlogged_problems_total",
+                  "Lines about metric files that were not logged: too many.",
+                  Number(files.unlogged_problems));
 }
 
 // All reasons that bytes can have are there from the start, so that increase()

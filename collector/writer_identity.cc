@@ -14,6 +14,7 @@ WriterIdentity CopyWriterIdentity(const FileHeaderView& view) {
   writer.process_start_ticks = header.process_start_ticks;
   writer.created_wall_ns = header.created_wall_ns;
   writer.pid = header.pid;
+  writer.uid = header.uid;
   writer.header_checksum = header.checksum;
   writer.life_lock = header.life_lock;
   writer.executable = std::string(view.executable);

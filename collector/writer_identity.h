@@ -22,6 +22,7 @@ struct WriterIdentity {
   uint64_t process_start_ticks = 0;
   uint64_t created_wall_ns = 0;
   uint32_t pid = 0;
+  uint32_t uid = 0;  // as the writer's user namespace has it
   uint32_t header_checksum = 0;
   format::LifeLock life_lock = format::LifeLock::kUnknown;
   std::string executable;

@@ -63,7 +63,7 @@ void FillHeader(const BuilderHeader& from, const FileUuid& uuid,
                                ? from.time_namespace
                                : InodeOf("/proc/self/ns/time");
   header->pid = from.pid;
-  header->uid = ::getuid();
+  header->uid = ::geteuid();
   header->process_start_ticks = from.process_start_ticks;
   header->created_wall_ns = from.created_wall_ns;
   header->reserve_bytes = file_bytes;

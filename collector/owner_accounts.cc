@@ -1,0 +1,56 @@
+#include "collector/owner_accounts.h"
+
+namespace tine::collector {
+
+OwnerAccount* OwnerAccounts::Of(uint32_t uid) {
+  std::unique_ptr<OwnerAccount>& account = accounts_[uid];
+  if (account == nullptr) {
+    account = std::make_unique<OwnerAccount>();
+    account->uid = uid;
+    account->budget = {uid, limits_.max_families_per_uid,
+                       limits_.max_series_per_uid,
+                       limits_.max_text_bytes_per_uid};
+  }
+  return account.get();
+}
+
+std::string_view OwnerAccounts::TakePlace(OwnerAccount* account) {
+  if (account->file_count >= limits_.max_files_per_uid) {
+    return "uid_file_limit";
+  }
+  if (file_count_ >= limits_.max_files) {
+    return "file_limit";
+  }
+  ++account->file_count;
+  ++file_count_;
+  return {};
+}
+
+void OwnerAccounts::GiveUpPlace(OwnerAccount* account) {
+  --account->file_count;
+  --file_count_;
+  // Said again when it was below the limit by more than a file or two.
+  account->is_limit_noted &=
+      account->file_count > limits_.max_files_per_uid / 2;
+}
+
+bool OwnerAccounts::MayOpen(const OwnerAccount& account) const {
+  const size_t max_open = limits_.max_open_files;
+  return open_count_ < max_open && account.open_count < max_open - max_open / 4;
+}
+
+void OwnerAccounts::NoteOpened(OwnerAccount* account) {
+  ++account->open_count;
+  ++open_count_;
+}
+
+void OwnerAccounts::NoteClosed(OwnerAccount* account) {
+  --account->open_count;
+  --open_count_;
+}
+
+bool OwnerAccounts::MayLog(OwnerAccount* account, uint64_t now_ms) {
+  return account->log.TrySpend(now_ms) && log_.TrySpend(now_ms);
+}
+
+}  // namespace tine::collector

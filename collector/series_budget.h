@@ -1,0 +1,43 @@
+// What one owner of sources may still add to the merged view.
+
+#ifndef TINE_COLLECTOR_SERIES_BUDGET_H_
+#define TINE_COLLECTOR_SERIES_BUDGET_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace tine::collector {
+
+// Spent by what is new to the view and never given back: the view forgets
+// nothing. What is there already costs nothing, so an owner whose budget is
+// used up goes on counting in the series that it has.
+struct SeriesBudget {
+  static constexpr uint64_t kNoOwner = UINT64_MAX;
+
+  uint64_t owner = kNoOwner;  // a user id
+  size_t families_left = SIZE_MAX;
+  size_t series_left = SIZE_MAX;
+  // Of exposition text, roughly: a bucket's line has all labels of its series,
+  // so a few bytes in a file can be megabytes in a scrape.
+  uint64_t text_bytes_left = UINT64_MAX;
+
+  void SpendText(uint64_t bytes) {
+    text_bytes_left -= std::min(bytes, text_bytes_left);
+  }
+
+  // A list that all owners share is not filled by one of them: may it take a
+  // further entry? Entries tell their `owner`.
+  template <typename List>
+  bool MayLengthen(const List& list, size_t max_count) const {
+    const auto own_count = static_cast<size_t>(std::count_if(
+        list.begin(), list.end(),
+        [this](const auto& entry) { return entry.owner == owner; }));
+    return list.size() < max_count &&
+           (owner == kNoOwner || own_count < max_count / 2);
+  }
+};
+
+}  // namespace tine::collector
+
+#endif  // TINE_COLLECTOR_SERIES_BUDGET_H_
