@@ -16,6 +16,11 @@ inline uint64_t Carry(uint64_t a, uint64_t b, uint64_t sum) {
   return (a & b) | ((a | b) & ~sum);
 }
 
+// Its top bit is the borrow out of a - b = difference.
+inline uint64_t Borrow(uint64_t a, uint64_t b, uint64_t difference) {
+  return (~a & b) | ((~a | b) & difference);
+}
+
 // One of the `count` sums has wrapped: takes everything back, which is exact,
 // and adds with care.
 size_t Repair(const uint64_t* cells, size_t count, uint64_t* sums) {
@@ -86,31 +91,23 @@ size_t AddSaturatingTo(const uint32_t* targets, const uint64_t* cells,
 
 bool HasFallen(const uint64_t* __restrict cells,
                const uint64_t* __restrict before, size_t count) {
-  // A cell that fell gives a difference with the top bit set. So does one that
-  // rose by 2^63: then look again.
-  uint64_t differences[kStep] = {};
+  uint64_t borrows[kStep] = {};
   size_t i = 0;
   for (; i + kStep <= count; i += kStep) {
     for (size_t j = 0; j < kStep; ++j) {
-      differences[j] |= cells[i + j] - before[i + j];
+      const uint64_t a = cells[i + j];
+      const uint64_t b = before[i + j];
+      borrows[j] |= Borrow(a, b, a - b);
     }
   }
-  uint64_t difference = 0;
+  uint64_t borrow = 0;
   for (; i < count; ++i) {
-    difference |= cells[i] - before[i];
+    borrow |= Borrow(cells[i], before[i], cells[i] - before[i]);
   }
-  for (const uint64_t step_difference : differences) {
-    difference |= step_difference;
+  for (const uint64_t step_borrow : borrows) {
+    borrow |= step_borrow;
   }
-  if ((difference & kTopBit) == 0) {
-    return false;
-  }
-  for (size_t k = 0; k < count; ++k) {
-    if (cells[k] < before[k]) {
-      return true;
-    }
-  }
-  return false;
+  return (borrow & kTopBit) != 0;
 }
 
 void CellSums::Reset() {

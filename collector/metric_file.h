@@ -58,8 +58,8 @@ class MetricFile {
   MetricFile& operator=(const MetricFile&) = delete;
 
   // Reads the records for the first time; only now the view learns of the file.
-  // `budget` is its owner's and lives longer.
-  void Begin(SeriesBudget* budget);
+  // `budget` is its owner's and lives longer; nothing: without limits.
+  void Begin(SeriesBudget* budget = nullptr);
 
   // Asks for the life lock, and remembers a death for good. True when it has
   // just become known.

@@ -52,6 +52,8 @@ TEST(CellSumsTest, FallIsFoundAtEveryPositionAndRiseByHalfTheRangeIsNone) {
       EXPECT_FALSE(HasFallen(cells.data(), before.data(), count));
       cells[at] = 99;
       EXPECT_TRUE(HasFallen(cells.data(), before.data(), count));
+      before[at] = UINT64_MAX;  // by more than half the range
+      EXPECT_TRUE(HasFallen(cells.data(), before.data(), count));
     }
   }
 }
