@@ -107,7 +107,7 @@ TEST_F(CapacityTest, PrivateBudgetUsedUpLosesNothing) {
   ::setenv("TINE_MAX_BYTES", "65536", 1);
   ::setenv("TINE_MAX_SLOTS", "64", 1);
   constexpr int kSeries = 120;
-  Run([this] {
+  const auto scenario = [this] {
     const CounterFamily family("c_total", "c", {"l"});
     const HistogramFamily sizes("h", "h", {"l"}, std::vector<double>(1, 1.0));
     const Histogram wide("wide", "w", [] {
@@ -135,7 +135,9 @@ TEST_F(CapacityTest, PrivateBudgetUsedUpLosesNothing) {
     }
     EXPECT_LE(private_count, 7u);
     EXPECT_GT(private_count, 0u);
-  });
+  };
+  Run(scenario);
+  ExpectMutantFails("dropped_without_a_slot", scenario);
 }
 
 // ---- Series ----
@@ -249,11 +251,11 @@ TEST_F(CapacityTest, ChunksUsedUpLeaveTheOverflowSeries) {
     for (int i = 0; i < 10; ++i) {
       late.WithLabels(std::to_string(i)).Increment();
     }
+    ASSERT_EQ(GetWriterStatus().dropped_observations, 0u);
     const auto files = Read();
     EXPECT_EQ(SumOf(files, "wide{"), 1u * kSeries);
     EXPECT_GT(SumU64(files, "wide{__overflow__}"), 100u);
     EXPECT_EQ(SumOf(files, "late_total"), 10u);
-    EXPECT_EQ(GetWriterStatus().dropped_observations, 0u);
   };
   Run(scenario);
   ExpectMutantFails("no_chunks_kept_for_overflow", scenario);

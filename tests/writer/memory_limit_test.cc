@@ -16,6 +16,7 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -236,54 +237,85 @@ TEST_F(MemoryLimitTest, LockLimitBelowTheReserveDropsAndCounts) {
 
 // ---- Not there ----
 
-// From an address space in which nothing more can be mapped, up to enough.
-TEST_F(MemoryLimitTest, TinyAddressSpacesDropAndCount) {
-  if (kHasAsan || kHasTsan) {
-    GTEST_SKIP() << "sanitizers take terabytes of address space";
+// How counting twice with `more_bytes` of address space left ended: an exit
+// code.
+enum HowItEnded : int { kWrong = 1, kCounted = 10, kDropped = 11, kOff = 12 };
+
+class AddressSpaceTest : public MemoryLimitTest {
+ protected:
+  void SetUp() override {
+    MemoryLimitTest::SetUp();
+    if (kHasAsan || kHasTsan) {
+      GTEST_SKIP() << "sanitizers take terabytes of address space";
+    }
   }
-  int off_count = 0;
-  int dropped_count = 0;
-  int counted_count = 0;
-  for (uint64_t more_bytes = 0; more_bytes <= 8 * kMiB;
-       more_bytes += more_bytes < 512 * kKiB ? 16 * kKiB : 512 * kKiB) {
-    const ChildOutcome outcome = RunInChild([&] {
-      std::ifstream statm("/proc/self/statm");
-      uint64_t pages = 0;
-      statm >> pages;
-      SetLimit(RLIMIT_AS, pages * 4096 + more_bytes);
-      const Counter counter("c_total", "c");
-      const CounterFamily family("d_total", "d", {"l"});
-      counter.Increment();
-      family.WithLabels("x").Increment();
-      SetLimit(RLIMIT_AS, RLIM_INFINITY);
-      const WriterStatus status = GetWriterStatus();
-      uint64_t sum = 0;
-      for (const MetricFileText& file : Read()) {
-        sum += SumU64({file}, "c_total") + SumU64({file}, "d_total{x}");
-        ::unlink(dir_.At(file.name).c_str());
-      }
-      const bool is_whole = sum + status.dropped_observations == 2;
-      // A metric that found no memory when it was registered counts nothing
-      // and says so.
-      const bool is_told = !counter.status().ok() || !status.is_enabled;
-      EXPECT_TRUE(is_whole || is_told)
-          << sum << " + " << status.dropped_observations;
-      ::_exit(HasFailure()                       ? 1
-              : sum == 2                         ? 10
-              : status.dropped_observations != 0 ? 11
-                                                 : 12);
-    });
-    counted_count += outcome.HasExited(10) ? 1 : 0;
-    dropped_count += outcome.HasExited(11) ? 1 : 0;
-    off_count += outcome.HasExited(12) ? 1 : 0;
-    EXPECT_TRUE(outcome.HasExited(10) || outcome.HasExited(11) ||
-                outcome.HasExited(12))
+
+  // Calls `visit` for a range from nothing to enough.
+  template <typename Visit>
+  static void ForEachSize(const Visit& visit) {
+    for (uint64_t more_bytes = 0; more_bytes <= 8 * kMiB;
+         more_bytes += more_bytes < 512 * kKiB ? 16 * kKiB : 512 * kKiB) {
+      visit(more_bytes);
+    }
+  }
+
+  void CountTwiceWith(uint64_t more_bytes) const {
+    std::ifstream statm("/proc/self/statm");
+    uint64_t pages = 0;
+    statm >> pages;
+    SetLimit(RLIMIT_AS, pages * 4096 + more_bytes);
+    const Counter counter("c_total", "c");
+    const CounterFamily family("d_total", "d", {"l"});
+    counter.Increment();
+    family.WithLabels("x").Increment();
+    SetLimit(RLIMIT_AS, RLIM_INFINITY);
+    const WriterStatus status = GetWriterStatus();
+    const auto files = Read();
+    const uint64_t sum = SumU64(files, "c_total") + SumU64(files, "d_total{x}");
+    for (const MetricFileText& file : files) {
+      ::unlink(dir_.At(file.name).c_str());
+    }
+    // A metric that found no memory when it was registered counts nothing and
+    // says so.
+    const bool is_told = !counter.status().ok() || !status.is_enabled;
+    EXPECT_TRUE(is_told || sum + status.dropped_observations == 2)
+        << sum << " + " << status.dropped_observations;
+    ::_exit(HasFailure()                       ? kWrong
+            : sum == 2                         ? kCounted
+            : status.dropped_observations != 0 ? kDropped
+                                               : kOff);
+  }
+};
+
+TEST_F(AddressSpaceTest, TinyOnesDropAndCount) {
+  std::map<int, int> counts;
+  ForEachSize([&](uint64_t more_bytes) {
+    const ChildOutcome outcome =
+        RunInChild([&] { CountTwiceWith(more_bytes); });
+    for (const int ending : {kCounted, kDropped, kOff}) {
+      counts[ending] += outcome.HasExited(ending) ? 1 : 0;
+    }
+    EXPECT_TRUE(outcome.HasExited(kCounted) || outcome.HasExited(kDropped) ||
+                outcome.HasExited(kOff))
         << more_bytes << ": " << outcome.Description();
-  }
-  std::cout << off_count << " times off, " << dropped_count
-            << " times dropped, " << counted_count << " times counted\n";
-  EXPECT_GT(off_count, 0);
-  EXPECT_GT(counted_count, 0);
+  });
+  std::cout << counts[kOff] << " times off, " << counts[kDropped]
+            << " times dropped, " << counts[kCounted] << " times counted\n";
+  EXPECT_GT(counts[kOff], 0);
+  EXPECT_GT(counts[kCounted], 0);
+}
+
+TEST_F(AddressSpaceTest, WriterThatDoesNotLookDies) {
+  int death_count = 0;
+  ForEachSize([&](uint64_t more_bytes) {
+    const ChildOutcome outcome = RunMutant("failed_mapping_not_seen",
+                                           [&] { CountTwiceWith(more_bytes); });
+    death_count += outcome.WasKilledBy(SIGSEGV) ? 1 : 0;
+    for (const std::string& name : NamesIn(dir_.path())) {
+      ::unlink(dir_.At(name).c_str());
+    }
+  });
+  EXPECT_GT(death_count, 0);
 }
 
 }  // namespace

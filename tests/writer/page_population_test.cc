@@ -34,9 +34,11 @@ int FillAfter(long result) {
 }  // namespace
 
 // The library calls these instead of the C library's.
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 extern "C" int statfs(const char* path, struct statfs* info) noexcept {
   return FillAfter(::syscall(SYS_statfs, path, info));
 }
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 extern "C" int fstatfs(int fd, struct statfs* info) noexcept {
   return FillAfter(::syscall(SYS_fstatfs, fd, info));
 }
@@ -116,7 +118,7 @@ TEST_F(PagePopulationTest, SpaceThatComesAndGoesKillsNobody) {
         static_cast<void>(::ftruncate(fd.get(), 0));
       }
     });
-    for (int round = 0; round < Rounds(Scaled(100)); ++round) {
+    for (int round = 0; round < Rounds(Scaled(40)); ++round) {
       const int status = WaitFor(StartChild([this] {
         const CounterFamily family("c_total", "c", {"l"});
         constexpr int kSeries = 500;
