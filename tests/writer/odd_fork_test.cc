@@ -381,11 +381,15 @@ TEST_F(OddForkTest, ThreadOfARawChildDoesNotShareTheForkingThreadsSlot) {
     const pid_t pid = ::_Fork();
     if (pid == 0) {
       std::atomic<bool> has_begun{false};
+      std::atomic<bool> may_end{false};  // a slot given back could be shared
       std::thread thread([&] {
         counter.Increment();
         has_begun = true;
         for (int i = 1; i < kAdds; ++i) {
           counter.Increment();
+        }
+        while (!may_end) {
+          ::sched_yield();
         }
       });
       while (!has_begun) {
@@ -394,6 +398,7 @@ TEST_F(OddForkTest, ThreadOfARawChildDoesNotShareTheForkingThreadsSlot) {
       for (int i = 0; i < kAdds; ++i) {
         counter.Increment();
       }
+      may_end = true;
       thread.join();
       ::_exit(counter.Value() == 2u * kAdds ? 0 : 1);
     }

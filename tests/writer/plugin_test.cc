@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/testing/one_shot_scrape.h"
 #include "tests/writer/counting_threads.h"
 #include "tests/writer/writer_test_base.h"
 #include "writer/tine.h"
@@ -164,7 +165,7 @@ TEST_F(PluginTest, ThousandLoadsAndUnloadsLeakNothing) {
 
 class ManyCopiesTest : public WriterTest {
  protected:
-  // Forks and makes the child count by 1 in all three copies, in this one last.
+  // Makes a child this way, which counts and ends well.
   template <typename Fork>
   static void CountInAChild(Fork fork, const std::function<void()>& count) {
     const pid_t child = fork();
@@ -223,6 +224,23 @@ TEST_F(ManyCopiesTest, ChildrenForkedByHandCountInAllOfThem) {
   const auto files = Read();
   EXPECT_EQ(files.size(), 3u * 21);
   EXPECT_EQ(SumU64(files, "c_total"), 3u * 21);
+}
+
+// Two files of one process are two writers of one pid: the younger one's gauge
+// is served.
+TEST_F(ManyCopiesTest, CollectorServesTheSumAndOneGaugeOfThePid) {
+  Run([this] {
+    const Plugin first(kPlugin);
+    const Plugin second(kOtherPlugin);
+    first.Count(1);
+    second.Count(2);
+    first.SetGauge(10);
+    second.SetGauge(20);
+    const ServedNumbers numbers = ScrapeOnce(dir_.path()).numbers;
+    EXPECT_EQ(numbers.size(), 2u);
+    EXPECT_EQ(numbers.at("c_total{}"), 3);
+    EXPECT_EQ(numbers.at("g{pid=" + std::to_string(::getpid()) + "}"), 20);
+  });
 }
 
 }  // namespace
