@@ -280,6 +280,9 @@ std::string WhyNotTraced() {
 #if !defined(__x86_64__)
   return "results of system calls are replaced on x86-64 only";
 #else
+  if (kHasTsan) {
+    return "thread sanitizer makes calls of its own in the middle of ours";
+  }
   const pid_t pid = StartChild([] {
     ::_exit(::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0 ? 0 : 1);
   });
