@@ -104,8 +104,8 @@ void Collector::WorkLocked(uint64_t now_ms) {
       last_rescan_ms_ == 0 ||
       now_ms - last_rescan_ms_ >= options_.min_rescan_distance_ms;
   CatchUpLocked(now_ms, is_distant);
-  ProbeHintsLocked(now_ms, /*is_scrape=*/false);
   files_.OpenPending(kOpenBatch);
+  ProbeHintsLocked(now_ms, /*is_scrape=*/false);
   NoteReadinessLocked(now_ms);
 }
 
@@ -225,8 +225,8 @@ void Collector::WithScrape(const ScrapeUser& use) {
   const uint64_t now_ms = start_ns / 1'000'000;
   is_rescan_needed_ |= watcher_.mode() == DirectoryWatcher::Mode::kPolling;
   CatchUpLocked(now_ms, /*may_rescan=*/true);
-  ProbeHintsLocked(now_ms, /*is_scrape=*/true);
   files_.OpenPending(SIZE_MAX);
+  ProbeHintsLocked(now_ms, /*is_scrape=*/true);
   NoteReadinessLocked(now_ms);
   files_.AddAll();
   const MergedFamilies& families = view_.Finish();

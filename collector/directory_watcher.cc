@@ -144,8 +144,8 @@ void DirectoryWatcher::TakeEvent(const char* bytes, Changes* changes) {
     changes->is_rescan_needed = true;
     return;
   }
-  if (event.len == 0 || (event.mask & IN_ISDIR) != 0) {
-    return;
+  if (event.len == 0) {
+    return;  // of the directory itself
   }
   // `name` is padded with zeroes up to `len`.
   const char* name = bytes + sizeof(event);

@@ -158,7 +158,7 @@ bool FileSet::Look(const std::string& name, bool may_be_dead) {
     if (exists) {
       SetAside(name, info);
     }
-    return false;
+    return may_be_dead && pending_.contains(name);
   }
   const Name& known = it->second;
   const bool is_same =
@@ -175,7 +175,7 @@ bool FileSet::Look(const std::string& name, bool may_be_dead) {
   if (exists) {
     SetAside(name, info);
   }
-  return false;
+  return may_be_dead && pending_.contains(name);
 }
 
 bool FileSet::LookAgain(Names::iterator it, const struct stat& info,
@@ -186,7 +186,7 @@ bool FileSet::LookAgain(Names::iterator it, const struct stat& info,
   Name& known = it->second;
   switch (known.state) {
     case NameState::kPending:
-      return false;
+      return may_be_dead;
     case NameState::kRefused:
       // Somebody has written to it, and closed it or not: it may be whole by
       // now.
@@ -199,7 +199,7 @@ bool FileSet::LookAgain(Names::iterator it, const struct stat& info,
     case NameState::kUnopened:
       SetState(&known, NameState::kPending);
       pending_.insert(it->first);
-      return false;
+      return may_be_dead;
     case NameState::kFollowed:
       break;
   }
@@ -518,8 +518,11 @@ void FileSet::NoteProblem(const std::string& name, OwnerAccount* account,
 
 bool FileSet::ProbeAgain(const std::string& name) {
   const auto it = names_.find(name);
-  if (it == names_.end() || it->second.file == nullptr) {
+  if (it == names_.end()) {
     return false;
+  }
+  if (it->second.file == nullptr) {
+    return it->second.state == NameState::kPending;
   }
   is_ranking_stale_ |= it->second.file->Probe();
   return it->second.file->liveness() == Liveness::kLive;

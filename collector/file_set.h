@@ -91,8 +91,9 @@ class FileSet {
   bool Rescan();
 
   // Something happened to `name`: looks at it. `may_be_dead`: its writer
-  // perhaps has just died. True when it may have and its lock is still held:
-  // the kernel tells of the death before it frees the lock, so ask again soon.
+  // perhaps has just died. True when it may have and its lock is still held, or
+  // it has not been opened: the kernel tells of the death before it frees the
+  // lock, so ask again soon.
   bool Look(const std::string& name, bool may_be_dead);
 
   // Opens files set aside, at most `max_count`. True when none is left.

@@ -27,6 +27,8 @@ constexpr Mutant kMutants[] = {
     {"scan_before_watch", "FileMadeWhileListing"},
     {"failed_listing_forgotten", "ListingFails"},
     {"no_probe_after_close", "LockFreedAfterTheEvent"},
+    {"death_of_unopened_missed", "DyingWhileItIsOpened"},
+    {"death_of_unopened_missed", "RenamedAndDead"},
     {"polling_not_listed", "InstancesUsedUp"},
     {"vanished_dropped", "UnlinkedLiveFile"},
     {"mended_file_not_seen", "FileMendedUnseen"},
@@ -41,7 +43,8 @@ constexpr Mutant kMutants[] = {
 };
 
 FaultScenario Find(const std::string& name) {
-  for (const auto& scenarios : {WatchScenarios(), LivenessScenarios()}) {
+  for (const auto& scenarios :
+       {WatchScenarios(), InotifyScenarios(), LivenessScenarios()}) {
     for (const FaultScenario& scenario : scenarios) {
       if (scenario.name == name) {
         return scenario;
@@ -81,7 +84,9 @@ TEST_P(FaultMutantTest, IsSeen) {
 INSTANTIATE_TEST_SUITE_P(
     Mutants, FaultMutantTest, ::testing::ValuesIn(kMutants),
     [](const ::testing::TestParamInfo<Mutant>& of) {
-      std::string name;  // as the other tests are named: no underscores
+      std::string name =
+          std::string(of.param.scenario) +
+          "With";  // as the other tests are named: no underscores
       bool is_upper = true;
       for (const char* at = of.param.name; *at != '\0'; ++at) {
         if (*at != '_') {

@@ -18,6 +18,7 @@ struct FaultScenario {
 };
 
 std::vector<FaultScenario> WatchScenarios();
+std::vector<FaultScenario> InotifyScenarios();
 std::vector<FaultScenario> LivenessScenarios();
 
 }  // namespace tine::collector

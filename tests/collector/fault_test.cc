@@ -47,8 +47,14 @@ TEST_P(WatchFaultTest, ServesWhatAFreshCollectorWould) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Scenarios, WatchFaultTest,
+    Directory, WatchFaultTest,
     ::testing::Combine(::testing::ValuesIn(WatchScenarios()),
+                       ::testing::Bool()),
+    NameOf);
+
+INSTANTIATE_TEST_SUITE_P(
+    Inotify, WatchFaultTest,
+    ::testing::Combine(::testing::ValuesIn(InotifyScenarios()),
                        ::testing::Bool()),
     NameOf);
 
@@ -59,7 +65,7 @@ TEST_P(LivenessFaultTest, LifeAndDeathAreSeenAsTheyAre) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Scenarios, LivenessFaultTest,
+    Writers, LivenessFaultTest,
     ::testing::Combine(::testing::ValuesIn(LivenessScenarios()),
                        ::testing::Bool()),
     NameOf);

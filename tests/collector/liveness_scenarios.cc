@@ -80,11 +80,12 @@ void Zombie(bool has_thread) {
 
 void Stopped(bool has_thread) {
   WatchBench bench(has_thread);
-  WriterProcess writer(bench.path(), [](const Counter& counter) {
-    for (;;) {
-      counter.Increment();
-    }
-  });
+  WriterProcess writer(bench.path(),
+                       [](const Counter& counter, std::atomic<uint64_t>*) {
+                         for (;;) {
+                           counter.Increment();
+                         }
+                       });
   for (int i = 0; i < 5; ++i) {
     ASSERT_EQ(::kill(writer.pid(), SIGSTOP), 0);
     int status = 0;
@@ -106,11 +107,12 @@ void Exec(bool has_thread) {
   WatchBench bench(has_thread);
   int fds[2];
   ASSERT_EQ(::pipe(fds), 0);
-  WriterProcess writer(bench.path(), [&](const Counter&) {
-    // The new program says that it runs.
-    ::dup2(fds[1], 1);
-    ::execl("/bin/sh", "sh", "-c", "echo; exec sleep 60", nullptr);
-  });
+  WriterProcess writer(
+      bench.path(), [&](const Counter&, std::atomic<uint64_t>*) {
+        // The new program says that it runs.
+        ::dup2(fds[1], 1);
+        ::execl("/bin/sh", "sh", "-c", "echo; exec sleep 60", nullptr);
+      });
   char byte = 0;
   ASSERT_EQ(::read(fds[0], &byte, 1), 1);
   ::close(fds[0]);
@@ -126,15 +128,16 @@ void Exec(bool has_thread) {
 // Then /proc calls the process a zombie.
 void FirstThreadEnded(bool has_thread) {
   WatchBench bench(has_thread);
-  WriterProcess writer(bench.path(), [](const Counter& counter) {
-    std::thread([counter] {
-      for (;;) {
-        counter.Increment();
-      }
-    }).detach();
-    // As pthread_exit does, without unwinding this stack.
-    ::syscall(SYS_exit, 0);
-  });
+  WriterProcess writer(bench.path(),
+                       [](const Counter& counter, std::atomic<uint64_t>*) {
+                         std::thread([counter] {
+                           for (;;) {
+                             counter.Increment();
+                           }
+                         }).detach();
+                         // As pthread_exit does, without unwinding this stack.
+                         ::syscall(SYS_exit, 0);
+                       });
   EXPECT_TRUE(WaitUntil([&] {
     std::ifstream file("/proc/" + std::to_string(writer.pid()) + "/stat");
     std::stringstream text;
@@ -154,19 +157,20 @@ void ChildThatOutlivesItsParent(bool has_thread) {
   WatchBench bench(has_thread);
   int fds[2];
   ASSERT_EQ(::pipe(fds), 0);
-  WriterProcess writer(bench.path(), [&](const Counter& counter) {
-    if (::fork() == 0) {
-      // Ends with the test, which has the other end.
-      ::close(fds[1]);
-      char byte;
-      while (::read(fds[0], &byte, 1) == 1) {
-        counter.Increment();
-      }
-      ::_exit(0);
-    }
-    writer.mark() = 1;
-    WriterProcess::Sleep(counter);
-  });
+  WriterProcess writer(
+      bench.path(), [&](const Counter& counter, std::atomic<uint64_t>* mark) {
+        if (::fork() == 0) {
+          // Ends with the test, which has the other end.
+          ::close(fds[1]);
+          char byte;
+          while (::read(fds[0], &byte, 1) == 1) {
+            counter.Increment();
+          }
+          ::_exit(0);
+        }
+        *mark = 1;
+        WriterProcess::Sleep(counter, mark);
+      });
   EXPECT_TRUE(WaitUntil([&] { return writer.mark() == 1; }));
   EXPECT_EQ(StateAfterAScrape(&bench), "live");
   writer.Kill();

@@ -49,18 +49,8 @@ std::string WithoutFiles(const std::string& text,
   return result;
 }
 
-}  // namespace
-
-size_t CountEntries(const std::string& path) {
-  size_t count = 0;
-  for ([[maybe_unused]] const auto& entry :
-       std::filesystem::directory_iterator(path)) {
-    ++count;
-  }
-  return count;
-}
-
-bool OverflowQueue(const std::string& path) {
+// So many events in `path` that a queue overflows. False where it is too long.
+bool FillQueue(const std::string& path) {
   int queue_length = 0;
   std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> queue_length;
   if (queue_length <= 0 || queue_length > 100'000) {
@@ -75,6 +65,17 @@ bool OverflowQueue(const std::string& path) {
     EXPECT_EQ(::rename(to.c_str(), from.c_str()), 0);
   }
   return true;
+}
+
+}  // namespace
+
+size_t CountEntries(const std::string& path) {
+  size_t count = 0;
+  for ([[maybe_unused]] const auto& entry :
+       std::filesystem::directory_iterator(path)) {
+    ++count;
+  }
+  return count;
 }
 
 WatchBench::WatchBench(bool has_thread, uint32_t rescan_interval_ms)
@@ -156,6 +157,21 @@ void WatchBench::ExpectFresh(const std::set<std::string>& kept) {
     EXPECT_EQ(statistics.files.files_by_state,
               fresh_statistics.files.files_by_state);
   }
+}
+
+bool WatchBench::OverflowAround(const std::function<void()>& meanwhile) {
+  bool is_full = false;
+  collector_->WithScrape(
+      [&](const MergedFamilies&, const CollectorStatistics&) {
+        is_full = FillQueue(path_);
+        meanwhile();
+      });
+  return is_full;
+}
+
+uint64_t WatchBench::QuarantinedCount() const {
+  return statistics()
+      .files.files_by_state[static_cast<size_t>(FileState::kQuarantined)];
 }
 
 testing::ServedNumbers WatchBench::Numbers() {

@@ -23,10 +23,6 @@ namespace tine::collector {
 // Entries of a directory in /proc: descriptors ("/proc/self/fd"), threads.
 size_t CountEntries(const std::string& path);
 
-// Fills the inotify queue of whoever watches `path`, and one more: so many
-// events that the queue overflows once. False where it is too long to fill.
-bool OverflowQueue(const std::string& path);
-
 class WatchBench {
  public:
   // Without a thread, everything happens in Text(). No slow rescan comes within
@@ -66,7 +62,13 @@ class WatchBench {
   // Makes the directory anew, with another identity.
   void MakeDirectory() const;
 
+  // Overflows the queue while the thread, if there is one, cannot empty it: a
+  // scrape has the lock. `meanwhile` happens once the queue is full: no event
+  // tells of it. False where the queue is too long to fill.
+  bool OverflowAround(const std::function<void()>& meanwhile);
+
   CollectorStatistics statistics() const { return collector_->statistics(); }
+  uint64_t QuarantinedCount() const;
   std::vector<std::string> log() const;
   // What else to do with a line of the log. The collector works no further
   // until it returns.

@@ -39,24 +39,6 @@ std::string OtherName(const MetricFileBuilder& file, uint32_t pid) {
   return name;
 }
 
-uint64_t Quarantined(const WatchBench& bench) {
-  return bench.statistics()
-      .files.files_by_state[static_cast<size_t>(FileState::kQuarantined)];
-}
-
-// Overflows the queue while the thread, if there is one, cannot empty it: a
-// scrape has the lock. `meanwhile` happens once the queue is full: no event
-// tells of it.
-void OverflowAround(WatchBench* bench, const std::function<void()>& meanwhile) {
-  bool is_full = false;
-  bench->collector().WithScrape(
-      [&](const MergedFamilies&, const CollectorStatistics&) {
-        is_full = OverflowQueue(bench->path());
-        meanwhile();
-      });
-  EXPECT_TRUE(is_full) << "the queue is too long to fill here";
-}
-
 // ---- Files ------------------------------------------------------------------
 
 void BurstOfFiles(bool has_thread) {
@@ -129,11 +111,11 @@ void NameTakenByAnotherFile(bool has_thread) {
               0);
     bench.Text();
     EXPECT_EQ(bench.Value("a"), 1);
-    EXPECT_EQ(Quarantined(bench), 1u);
+    EXPECT_EQ(bench.QuarantinedCount(), 1u);
     ASSERT_EQ(::rename((pid == 1 ? first : from).c_str(), copy.path().c_str()),
               0);
     bench.ExpectFresh();
-    EXPECT_EQ(Quarantined(bench), 0u);
+    EXPECT_EQ(bench.QuarantinedCount(), 0u);
   }
 }
 
@@ -169,7 +151,7 @@ void ReplacedFile(bool has_thread) {
   ASSERT_EQ(::rename(copy.path().c_str(), file->path().c_str()), 0);
   bench.ExpectFresh({"a"});
   EXPECT_EQ(bench.Value("a"), 3);
-  EXPECT_EQ(Quarantined(bench), 1u);
+  EXPECT_EQ(bench.QuarantinedCount(), 1u);
   // Another identity under the old name: nobody's.
   auto other = bench.NewFile("b", 7);
   bench.ExpectFresh({"a"});
@@ -177,7 +159,7 @@ void ReplacedFile(bool has_thread) {
   bench.ExpectFresh({"a", "b"});
   EXPECT_EQ(bench.Value("a"), 3);
   EXPECT_EQ(bench.Value("b"), 7);
-  EXPECT_EQ(Quarantined(bench), 1u);
+  EXPECT_EQ(bench.QuarantinedCount(), 1u);
 }
 
 // A file is copied into the directory piece by piece, and no event tells that
@@ -189,14 +171,14 @@ void FileMendedUnseen(bool has_thread) {
   ASSERT_EQ(::rename(file->path().c_str(), whole.c_str()), 0);
   std::ofstream(file->path()) << "TINE";
   bench.ExpectFresh();
-  EXPECT_EQ(Quarantined(bench), 1u);
-  OverflowAround(&bench, [&] {
+  EXPECT_EQ(bench.QuarantinedCount(), 1u);
+  EXPECT_TRUE(bench.OverflowAround([&] {
     std::filesystem::copy_file(
         whole, file->path(), std::filesystem::copy_options::overwrite_existing);
-  });
+  })) << "the queue is too long to fill";
   bench.ExpectFresh();
   EXPECT_EQ(bench.Value("a"), 3);
-  EXPECT_EQ(Quarantined(bench), 0u);
+  EXPECT_EQ(bench.QuarantinedCount(), 0u);
 }
 
 // The kernel tells of a death before the lock is free.
@@ -205,6 +187,37 @@ void LockFreedAfterTheEvent(bool has_thread) {
   auto file = bench.NewFile("a", 3);
   bench.ExpectFresh();
   UniqueFd(::open(file->path().c_str(), O_RDWR | O_CLOEXEC));
+  bench.ExpectFresh();
+  EXPECT_EQ(bench.statistics().files.live_writers, 1u);
+  file->UnlockWithoutClosing();
+  bench.Text();
+  EXPECT_EQ(bench.statistics().files.dead_writers, 1u);
+}
+
+// It dies under a name that the collector does not know yet.
+void RenamedAndDead(bool has_thread) {
+  WatchBench bench(has_thread);
+  auto file = bench.NewFile("a", 3);
+  bench.ExpectFresh();
+  ASSERT_EQ(::rename(file->path().c_str(),
+                     (bench.path() + "/" + OtherName(*file, 7)).c_str()),
+            0);
+  file->ReleaseLifeLock();
+  bench.ExpectFresh();
+  EXPECT_EQ(bench.statistics().files.dead_writers, 1u);
+}
+
+// The event came before the collector had the file open, the end of the lock
+// after it.
+void DyingWhileItIsOpened(bool has_thread) {
+  WatchBench bench(has_thread);
+  bench.Text();
+  std::unique_ptr<MetricFileBuilder> file;
+  bench.collector().WithScrape(
+      [&](const MergedFamilies&, const CollectorStatistics&) {
+        file = bench.NewFile("a", 3);
+        UniqueFd(::open(file->path().c_str(), O_RDWR | O_CLOEXEC));
+      });
   bench.ExpectFresh();
   EXPECT_EQ(bench.statistics().files.live_writers, 1u);
   file->UnlockWithoutClosing();
@@ -280,209 +293,6 @@ void DirectoryMountedOver(bool has_thread) {
   EXPECT_TRUE(outcome.HasExited(0)) << outcome.Description();
 }
 
-// ---- inotify ----------------------------------------------------------------
-
-void QueueOverflows(bool has_thread) {
-  WatchBench bench(has_thread);
-  bench.Text();
-  std::vector<std::unique_ptr<MetricFileBuilder>> files;
-  for (uint64_t i = 0; i < 4; ++i) {
-    const std::string key = std::to_string(i);
-    // No event tells of the new file, nor of a death, nor of one that goes.
-    OverflowAround(&bench, [&] {
-      files.push_back(bench.NewFile(key, i));
-      if (i == 2) {
-        files[0]->ReleaseLifeLock();
-      }
-      if (i == 3) {
-        ::unlink(files[0]->path().c_str());
-      }
-    });
-    bench.ExpectFresh(i < 3 ? std::set<std::string>()
-                            : std::set<std::string>{"0"});
-    EXPECT_EQ(bench.statistics().overflows, i + 1);
-  }
-  EXPECT_EQ(bench.Value("0"), 0);
-  EXPECT_EQ(bench.statistics().files.dead_writers, 1u);
-  bench.NewDeadFile("after", 1);  // the watch goes on
-  bench.ExpectFresh({"0"});
-  EXPECT_EQ(bench.statistics().overflows, 4u);
-}
-
-// A limit of this user namespace.
-void SetLimit(const std::string& name, int limit) {
-  std::ofstream file("/proc/sys/user/" + name);
-  file << limit << std::flush;
-  ASSERT_TRUE(file.good()) << name;
-}
-
-// In a user namespace of its own, whose limits are nobody else's.
-void LimitUsedUp(bool has_thread, const std::string& limit) {
-  const auto outcome = testing::RunInChild([has_thread, &limit] {
-    ASSERT_EQ(::unshare(CLONE_NEWUSER), 0);
-    std::ofstream("/proc/self/setgroups") << "deny";
-    std::ofstream("/proc/self/uid_map") << "0 0 1";
-    std::ofstream("/proc/self/gid_map") << "0 0 1";
-    SetLimit(limit, 0);
-    WatchBench bench(has_thread, /*rescan_interval_ms=*/50);
-    auto file = bench.NewFile("a", 1);
-    bench.ExpectFresh();
-    EXPECT_TRUE(bench.statistics().is_polling);
-    EXPECT_THAT(bench.log(), Contains(HasSubstr("polling")));
-    // What was published before a scrape is in it; deaths are seen.
-    const auto second = bench.NewFile("b", 2);
-    bench.ExpectFresh();
-    file->AddU64(0, 4);
-    file->ReleaseLifeLock();
-    bench.ExpectFresh();
-    EXPECT_EQ(bench.statistics().files.dead_writers, 1u);
-    SetLimit(limit, 100);
-    // Within one rescan, which each scrape makes while it polls.
-    bench.Text();
-    EXPECT_FALSE(bench.statistics().is_polling);
-    EXPECT_THAT(bench.log().back(), HasSubstr("watching"));
-    const auto third = bench.NewFile("c", 3);
-    bench.ExpectFresh();
-  });
-  EXPECT_TRUE(outcome.HasExited(0)) << outcome.Description();
-}
-
-void InstancesUsedUp(bool has_thread) {
-  LimitUsedUp(has_thread, "max_inotify_instances");
-}
-
-void WatchesUsedUp(bool has_thread) {
-  LimitUsedUp(has_thread, "max_inotify_watches");
-}
-
-// A file that is seen too early, in polling mode: no event will tell that it
-// is whole.
-void FileMendedWhilePolling(bool has_thread) {
-  const auto outcome = testing::RunInChild([has_thread] {
-    ASSERT_EQ(::unshare(CLONE_NEWUSER), 0);
-    SetLimit("max_inotify_instances", 0);
-    WatchBench bench(has_thread);
-    auto file = bench.NewDeadFile("a", 3);
-    const std::string whole = bench.workshop() + "/whole";
-    ASSERT_EQ(::rename(file->path().c_str(), whole.c_str()), 0);
-    std::ofstream(file->path()) << "TINE";
-    bench.ExpectFresh();
-    EXPECT_EQ(Quarantined(bench), 1u);
-    std::filesystem::copy_file(
-        whole, file->path(), std::filesystem::copy_options::overwrite_existing);
-    bench.ExpectFresh();
-    EXPECT_EQ(bench.Value("a"), 3);
-  });
-  EXPECT_TRUE(outcome.HasExited(0)) << outcome.Description();
-}
-
-// A listing that finds a file gone, the first after inotify came back, during
-// which another file appears.
-void FileMadeWhileListing(bool has_thread) {
-  const auto outcome = testing::RunInChild([has_thread] {
-    ASSERT_EQ(::unshare(CLONE_NEWUSER), 0);
-    SetLimit("max_inotify_instances", 0);
-    WatchBench bench(has_thread);
-    const auto file = bench.NewFile("a", 1);
-    bench.ExpectFresh();
-    std::unique_ptr<MetricFileBuilder> late;
-    bench.set_on_log([&](const std::string& line) {
-      if (late == nullptr && line.find("vanished") != std::string::npos) {
-        late = bench.NewDeadFile("late", 1);
-      }
-    });
-    SetLimit("max_inotify_instances", 100);
-    ASSERT_EQ(::unlink(file->path().c_str()), 0);
-    bench.Text();
-    ASSERT_NE(late, nullptr);
-    EXPECT_FALSE(bench.statistics().is_polling);
-    bench.ExpectFresh({"a"});
-    EXPECT_EQ(bench.Value("late"), 1);
-  });
-  EXPECT_TRUE(outcome.HasExited(0)) << outcome.Description();
-}
-
-// The descriptor of the process's only inotify instance.
-int InotifyDescriptor() {
-  for (const auto& entry :
-       std::filesystem::directory_iterator("/proc/self/fd")) {
-    std::error_code error;
-    if (std::filesystem::read_symlink(entry.path(), error) ==
-        "anon_inode:inotify") {
-      return std::stoi(entry.path().filename());
-    }
-  }
-  return -1;
-}
-
-// As the kernel does when the file system goes.
-void WatchTakenOff(bool has_thread) {
-  WatchBench bench(has_thread);
-  bench.ExpectFresh();
-  for (int wd = 1; wd <= 3; ++wd) {
-    ASSERT_EQ(::inotify_rm_watch(InotifyDescriptor(), wd), 0);
-    const auto file = bench.NewDeadFile("a", 1);
-    bench.ExpectFresh();
-    const auto late = bench.NewDeadFile("b", 1);
-    bench.ExpectFresh();
-    EXPECT_FALSE(bench.statistics().is_polling);
-  }
-}
-
-// ---- Descriptors ------------------------------------------------------------
-
-void SetSoftLimit(rlim_t limit) {
-  rlimit limits = {};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limits), 0);
-  limits.rlim_cur = limit;
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limits), 0);
-}
-
-rlim_t NextDescriptor() {
-  const int fd = ::dup(0);
-  ::close(fd);
-  return static_cast<rlim_t>(fd);
-}
-
-// A listing that fails is made up for as soon as it can be.
-void ListingFails(bool has_thread) {
-  WatchBench bench(has_thread);
-  const auto file = bench.NewFile("a", 1);
-  bench.ExpectFresh();
-  rlimit before = {};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  OverflowAround(&bench, [&] {
-    bench.NewDeadFile("b", 2);
-    SetSoftLimit(NextDescriptor());
-  });
-  bench.Text();
-  EXPECT_EQ(bench.Value("a"), 1);
-  EXPECT_EQ(bench.Value("b"), -1);
-  SetSoftLimit(before.rlim_cur);
-  bench.ExpectFresh();
-  EXPECT_EQ(bench.Value("b"), 2);
-}
-
-// The dead need no descriptors, however many they are.
-void MoreDeadFilesThanDescriptors(bool has_thread) {
-  WatchBench bench(has_thread);
-  const auto file = bench.NewFile("live", 1);
-  bench.Text();
-  rlimit before = {};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  SetSoftLimit(NextDescriptor() + 20);
-  bench.collector().WithScrape(
-      [&](const MergedFamilies&, const CollectorStatistics&) {
-        for (int i = 0; i < 200; ++i) {
-          bench.NewDeadFile("dead", 1);
-        }
-      });
-  EXPECT_EQ(bench.Value("dead"), 200);
-  EXPECT_EQ(bench.statistics().files.unopened_files, 0u);
-  SetSoftLimit(before.rlim_cur);
-  bench.ExpectFresh();
-}
-
 }  // namespace
 
 #define SCENARIO(name) \
@@ -499,17 +309,11 @@ std::vector<FaultScenario> WatchScenarios() {
       SCENARIO(ReplacedFile),
       SCENARIO(FileMendedUnseen),
       SCENARIO(LockFreedAfterTheEvent),
+      SCENARIO(RenamedAndDead),
+      SCENARIO(DyingWhileItIsOpened),
       SCENARIO(DirectoryMadeAgain),
       SCENARIO(DirectoryReplacedAndBack),
       NAMESPACE_SCENARIO(DirectoryMountedOver),
-      SCENARIO(QueueOverflows),
-      NAMESPACE_SCENARIO(InstancesUsedUp),
-      NAMESPACE_SCENARIO(WatchesUsedUp),
-      NAMESPACE_SCENARIO(FileMendedWhilePolling),
-      NAMESPACE_SCENARIO(FileMadeWhileListing),
-      SCENARIO(WatchTakenOff),
-      SCENARIO(ListingFails),
-      SCENARIO(MoreDeadFilesThanDescriptors),
   };
 }
 

@@ -14,7 +14,8 @@
 
 namespace tine::collector {
 
-void WriterProcess::Sleep(const Counter& /*counter*/) {
+void WriterProcess::Sleep(const Counter& /*counter*/,
+                          std::atomic<uint64_t>* /*mark*/) {
   for (;;) {
     ::pause();
   }
@@ -27,7 +28,7 @@ void WriterProcess::RunWriter(const std::string& directory,
   counter.Increment();
   Gauge("g", "Set by a test.", GaugeMode::kLiveAll).Set(1);
   shared_->is_ready = true;
-  then(counter);
+  then(counter, &shared_->mark);
 }
 
 WriterProcess::WriterProcess(const std::string& directory, const Body& then,

@@ -18,10 +18,11 @@ namespace tine::collector {
 // `then`.
 class WriterProcess {
  public:
-  using Body = std::function<void(const Counter&)>;
+  // `mark` is shared with the test, which has it as mark().
+  using Body = std::function<void(const Counter&, std::atomic<uint64_t>* mark)>;
 
   // Sleeps until it is killed.
-  static void Sleep(const Counter&);
+  static void Sleep(const Counter& counter, std::atomic<uint64_t>* mark);
 
   // Returns once it has counted. `namespaces`: CLONE_NEW... flags; a parent of
   // its own makes them.
@@ -33,7 +34,6 @@ class WriterProcess {
 
   // In this process's pid namespace.
   pid_t pid() const { return shared_->pid; }
-  // For `then` and the test: what it has counted so far, and so on.
   std::atomic<uint64_t>& mark() { return shared_->mark; }
 
   // SIGKILL; returns when it is a zombie, which is not reaped before the end of
