@@ -84,9 +84,8 @@ TEST_P(FaultMutantTest, IsSeen) {
 INSTANTIATE_TEST_SUITE_P(
     Mutants, FaultMutantTest, ::testing::ValuesIn(kMutants),
     [](const ::testing::TestParamInfo<Mutant>& of) {
-      std::string name =
-          std::string(of.param.scenario) +
-          "With";  // as the other tests are named: no underscores
+      // Named as the other tests: no underscores.
+      std::string name = std::string(of.param.scenario) + "With";
       bool is_upper = true;
       for (const char* at = of.param.name; *at != '\0'; ++at) {
         if (*at != '_') {
