@@ -355,6 +355,8 @@ bool FileSet::Recognize(Names::iterator it, const FileFacts& facts) {
   }
   file->set_name(it->first);
   file->set_vanished(false);
+  // While it was elsewhere, no event told of a death.
+  is_ranking_stale_ |= file->Probe();
   it->second.file = file;
   SetState(&it->second, NameState::kFollowed);
   return true;

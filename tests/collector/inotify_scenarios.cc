@@ -109,9 +109,13 @@ void FileMendedWhilePolling(bool has_thread) {
     ASSERT_EQ(::unshare(CLONE_NEWUSER), 0);
     SetLimit("max_inotify_instances", 0);
     WatchBench bench(has_thread);
-    auto file = bench.NewDeadFile("a", 3);
     const std::string whole = bench.workshop() + "/whole";
-    ASSERT_EQ(::rename(file->path().c_str(), whole.c_str()), 0);
+    std::unique_ptr<MetricFileBuilder> file;
+    bench.collector().WithScrape(  // the thread sees no more than we want
+        [&](const MergedFamilies&, const CollectorStatistics&) {
+          file = bench.NewDeadFile("a", 3);
+          ::rename(file->path().c_str(), whole.c_str());
+        });
     std::ofstream(file->path()) << "TINE";
     bench.ExpectFresh();
     EXPECT_EQ(bench.QuarantinedCount(), 1u);

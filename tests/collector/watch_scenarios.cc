@@ -166,9 +166,13 @@ void ReplacedFile(bool has_thread) {
 // it is whole.
 void FileMendedUnseen(bool has_thread) {
   WatchBench bench(has_thread);
-  auto file = bench.NewDeadFile("a", 3);
   const std::string whole = bench.workshop() + "/whole";
-  ASSERT_EQ(::rename(file->path().c_str(), whole.c_str()), 0);
+  std::unique_ptr<MetricFileBuilder> file;
+  bench.collector().WithScrape(  // the thread sees no more than we want
+      [&](const MergedFamilies&, const CollectorStatistics&) {
+        file = bench.NewDeadFile("a", 3);
+        ::rename(file->path().c_str(), whole.c_str());
+      });
   std::ofstream(file->path()) << "TINE";
   bench.ExpectFresh();
   EXPECT_EQ(bench.QuarantinedCount(), 1u);
@@ -203,6 +207,23 @@ void RenamedAndDead(bool has_thread) {
                      (bench.path() + "/" + OtherName(*file, 7)).c_str()),
             0);
   file->ReleaseLifeLock();
+  bench.ExpectFresh();
+  EXPECT_EQ(bench.statistics().files.dead_writers, 1u);
+}
+
+// It dies in a directory that nobody watches, and comes back.
+void DeadElsewhere(bool has_thread) {
+  WatchBench bench(has_thread);
+  auto file = bench.NewFile("a", 3);
+  bench.ExpectFresh();
+  const std::string away = bench.workshop() + "/a";
+  ASSERT_EQ(::rename(file->path().c_str(), away.c_str()), 0);
+  bench.ExpectFresh({"a"});
+  bench.collector().WithScrape(
+      [&](const MergedFamilies&, const CollectorStatistics&) {
+        file->ReleaseLifeLock();
+        ::rename(away.c_str(), file->path().c_str());
+      });
   bench.ExpectFresh();
   EXPECT_EQ(bench.statistics().files.dead_writers, 1u);
 }
@@ -310,6 +331,7 @@ std::vector<FaultScenario> WatchScenarios() {
       SCENARIO(FileMendedUnseen),
       SCENARIO(LockFreedAfterTheEvent),
       SCENARIO(RenamedAndDead),
+      SCENARIO(DeadElsewhere),
       SCENARIO(DyingWhileItIsOpened),
       SCENARIO(DirectoryMadeAgain),
       SCENARIO(DirectoryReplacedAndBack),
