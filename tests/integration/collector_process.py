@@ -59,11 +59,12 @@ def run(*arguments, **options):
 class CollectorProcess:
     """A serving collector; stopped with the test that it is made for."""
 
-    def __init__(self, test, *arguments, addresses=('127.0.0.1:0',)):
+    def __init__(self, test, *arguments, addresses=('127.0.0.1:0',),
+                 program=COLLECTOR, **options):
         flags = ['--web.listen-address=' + address for address in addresses]
         self._process = programs.start(
-            test, COLLECTOR, *flags, *arguments, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE)
+            test, program, *flags, *arguments, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, **options)
         test.addCleanup(self._end_log)  # comes before the end of the process
         self._lines = []
         self._changed = threading.Condition()
