@@ -163,9 +163,10 @@ void AddSeriesFlags(CLI::App* app, RawFlags* raw) {
 
 void AddLimit(CLI::App* app, const char* name, const std::string& text,
               size_t* limit) {
-  app->add_option(name, *limit, text + " Default: " + std::to_string(*limit))
+  app->add_option(name, *limit, text + "\nDefault: " + std::to_string(*limit))
       ->type_name("COUNT")
-      ->check(CLI::PositiveNumber);
+      // Without a description, which would stand in the manual.
+      ->check(CLI::Validator(CLI::PositiveNumber).description(""));
 }
 
 void AddLimitFlags(CLI::App* app, OwnerLimits* limits) {
