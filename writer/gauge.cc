@@ -52,10 +52,11 @@ bool Gauge::Value(double* value) const noexcept {
          DecodeGaugeCell(internal::LoadCell(block + address_.cell), value);
 }
 
-void Gauge::StampTime(internal::Cell* cell) noexcept {
+void Gauge::StoreWithTime(internal::Cell* cell, uint64_t bits) noexcept {
+  internal::StoreCell(cell, bits);
   const timespec now = WallNow();
   // Release: the value comes before its time.
-  __atomic_store_n(cell,
+  __atomic_store_n(cell + 1,
                    static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
                        static_cast<uint64_t>(now.tv_nsec),
                    __ATOMIC_RELEASE);

@@ -62,11 +62,13 @@ class Gauge : public internal::Handle {
   void AddSlow(double amount) const noexcept;
   void SetIn(internal::Cell* block, double value) const noexcept {
     internal::Cell* cell = block + address_.cell;
-    internal::StoreCell(
-        cell, internal::DoubleToCell(value) ^ format::kUnsetGaugeBits);
-    if (is_most_recent_) {
-      StampTime(cell + 1);
+    const uint64_t bits =
+        internal::DoubleToCell(value) ^ format::kUnsetGaugeBits;
+    if (__builtin_expect(is_most_recent_, 0)) {
+      StoreWithTime(cell, bits);
+      return;
     }
+    internal::StoreCell(cell, bits);
   }
   void AddIn(internal::Cell* block, double amount) const noexcept {
     internal::Cell* cell = block + address_.cell;
@@ -83,9 +85,10 @@ class Gauge : public internal::Handle {
                                           /*weak=*/true, __ATOMIC_RELAXED,
                                           __ATOMIC_RELAXED));
   }
-  // The timestamp is stored after the value and read before it, so a reader
-  // never pairs a value with a time later than its own.
-  static void StampTime(internal::Cell* cell) noexcept;
+  // The value, and in the next cell when it was set. The timestamp is stored
+  // after the value and read before it, so a reader never pairs a value with a
+  // time later than its own.
+  static void StoreWithTime(internal::Cell* cell, uint64_t bits) noexcept;
 
   bool is_most_recent_ = false;
 };

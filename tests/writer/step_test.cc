@@ -5,18 +5,15 @@
 // signal blocked are crossed in one go and count for nothing. Where the way is
 // long, each run of the test takes its own part of the points.
 
-#include <sys/mman.h>
-#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <csignal>
 #include <functional>
-#include <new>
 #include <string>
 #include <thread>
 
+#include "tests/testing/stepped_process.h"
 #include "tests/writer/writer_test_base.h"
 #include "writer/tine.h"
 
@@ -65,17 +62,6 @@ class StepTest : public WriterTest {
     if (kHasTsan || kHasAsan) {
       GTEST_SKIP() << "sanitizers multiply the instructions to step through";
     }
-    void* shared =
-        ::mmap(nullptr, sizeof(*is_stage_over_), PROT_READ | PROT_WRITE,
-               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    ASSERT_NE(shared, MAP_FAILED);
-    is_stage_over_ = new (shared) std::atomic<bool>(false);
-  }
-
-  static bool IsSignalBlocked(pid_t pid) {
-    uint64_t mask = 0;
-    ::ptrace(PTRACE_GETSIGMASK, pid, sizeof(mask), &mask);
-    return (mask >> (SIGUSR1 - 1) & 1) != 0;
   }
 
   void RemoveFiles() const {
@@ -86,36 +72,29 @@ class StepTest : public WriterTest {
 
   // Runs `action` in a child, interrupted after `steps` instructions. False
   // when the stage was over before.
-  bool RunInterrupted(int steps, Handler handler, const Action& action) const {
-    is_stage_over_->store(false);
-    const pid_t pid = ::fork();
-    if (pid == 0) {
+  static bool RunInterrupted(int steps, Handler handler, const Action& action) {
+    SteppedProcess process([&](const SteppedProcess::Stage& stage) {
       if (action.before) {
         action.before();
       }
       ::signal(SIGUSR1, handler);
-      ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-      ::raise(SIGSTOP);
+      stage.Begin();
       action.stage();
-      is_stage_over_->store(true);
+      stage.End();
       if (action.after) {
         action.after();
       }
-      ::_exit(0);
+    });
+    for (int i = 0; i < steps && process.is_in_stage();) {
+      if (process.IsBlocked(SIGUSR1)) {
+        process.StepToSystemCall();
+      } else {
+        process.Step();
+        ++i;
+      }
     }
-    int status = 0;
-    ::waitpid(pid, &status, 0);
-    for (int i = 0; i < steps && !*is_stage_over_ && WIFSTOPPED(status);) {
-      const bool is_blocked = IsSignalBlocked(pid);
-      ::ptrace(is_blocked ? PTRACE_SYSCALL : PTRACE_SINGLESTEP, pid, nullptr,
-               nullptr);
-      ::waitpid(pid, &status, 0);
-      i += is_blocked ? 0 : 1;
-    }
-    const bool is_in_time = !*is_stage_over_;
-    ::kill(pid, is_in_time ? SIGUSR1 : SIGCONT);
-    ::ptrace(PTRACE_DETACH, pid, nullptr, nullptr);
-    status = WaitFor(pid, 10);
+    const bool is_in_time = process.is_in_stage();
+    const int status = process.Release(is_in_time ? SIGUSR1 : 0);
     EXPECT_TRUE(IsSuccess(status))
         << EndingText(status) << " when interrupted after " << steps
         << " instructions";
@@ -142,9 +121,6 @@ class StepTest : public WriterTest {
     }
     EXPECT_GT(points, 30);
   }
-
-  std::atomic<bool>* is_stage_over_ =
-      nullptr;  // in memory shared with children
 };
 
 // The parent has its file, the child none: its first add makes everything.
