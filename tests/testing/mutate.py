@@ -15,7 +15,8 @@ none at first. MUTATIONS is text:
 The lines after "-" must occur exactly once in the file, as they are; what
 follows "+" (perhaps nothing) takes their place while the mutant is in force.
 Both are whole statements without declarations that later lines need. A mutant
-may change several places: then it is named once for each.
+may change several places: then it is named once for each. Several mutants may
+change the same lines, if exactly the same.
 """
 
 import pathlib
@@ -37,15 +38,22 @@ def parse(text):
 
 
 def mutate(path, text, mutations):
+    variants = {}  # by the old lines: (mutant, new lines)
     for name, _, old_lines, new_lines in mutations:
         old = "\n".join(old_lines) + "\n"
         if not old_lines or text.count(old) != 1:
             sys.exit(f"mutant {name}: {path} has these lines {text.count(old)} "
                      f"times, not once:\n{old}")
         new = "".join(line + "\n" for line in new_lines)
-        text = text.replace(
-            old, f'if (::tine::testing::IsMutant("{name}")) {{\n{new}}} else {{\n'
-            f"{old}}}\n")
+        variants.setdefault(old, []).append((name, new))
+    for old, mistakes in variants.items():
+        if text.count(old) != 1:
+            sys.exit(f"mutant {mistakes[0][0]}: {path}: these lines overlap with "
+                     f"another mutant's without being the same:\n{old}")
+        choices = "".join(
+            f'if (::tine::testing::IsMutant("{name}")) {{\n{new}}} else '
+            for name, new in mistakes)
+        text = text.replace(old, f"{choices}{{\n{old}}}\n")
     return '#include "tests/testing/mutant.h"\n' + text
 
 
