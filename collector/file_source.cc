@@ -265,8 +265,9 @@ bool FileSource::ReadNumbers(MetricFileReader* reader, ReadScratch* scratch) {
     return false;
   }
   TakeBlocks(reader->blocks(), scratch);
-  if (!IsPossible(*scratch)) {
-    reader->Freeze("counter_fell", 0);
+  const std::optional<uint32_t> fallen = FindFallenCell(*scratch);
+  if (fallen.has_value()) {
+    reader->Freeze("counter_fell", reader->OffsetOfCell(*fallen));
     return false;
   }
   Keep(*scratch);
@@ -351,13 +352,20 @@ void FileSource::TakeSpecials(const CellBlock& block, const uint64_t* cells,
   }
 }
 
-bool FileSource::IsPossible(const ReadScratch& scratch) const {
-  for (size_t i = 0; i + 1 < chunks_.size(); ++i) {
-    const uint32_t first = chunks_[i].first_cell;
-    const uint32_t count = chunks_[i + 1].first_cell - first;
-    if (HasFallen(scratch.chunk_cells[i], cells_.data() + first, count)) {
-      return false;
+std::optional<uint32_t> FileSource::FindFallenCell(
+    const ReadScratch& scratch) const {
+  for (uint32_t chunk = 0; chunk + 1 < chunks_.size(); ++chunk) {
+    const uint32_t first = chunks_[chunk].first_cell;
+    const uint32_t count = chunks_[chunk + 1].first_cell - first;
+    const uint64_t* cells = scratch.chunk_cells[chunk];
+    if (!HasFallen(cells, cells_.data() + first, count)) {
+      continue;
     }
+    uint32_t i = 0;
+    while (cells[i] >= cells_[first + i]) {
+      ++i;
+    }
+    return chunk * kCellsPerBlock + i;
   }
   for (size_t i = 0; i < specials_.size(); ++i) {
     if (specials_[i].kind != SpecialKind::kF64Count) {
@@ -367,10 +375,10 @@ bool FileSource::IsPossible(const ReadScratch& scratch) const {
     const double now = ToDouble(scratch.specials[i].value);
     // Written so that NaN fails.
     if (!(now >= before || now >= before - before * kRoundingSlack)) {
-      return false;
+      return specials_[i].cell;
     }
   }
-  return true;
+  return std::nullopt;
 }
 
 void FileSource::Keep(const ReadScratch& scratch) {
@@ -381,8 +389,15 @@ void FileSource::Keep(const ReadScratch& scratch) {
                 count * sizeof(uint64_t));
   }
   for (size_t i = 0; i < specials_.size(); ++i) {
-    specials_[i].value = scratch.specials[i].value;
-    specials_[i].extra = scratch.specials[i].extra;
+    const ReadScratch::FreshValue& fresh = scratch.specials[i];
+    // What is within the slack is no damage, but is not served either: one unit
+    // less in the last place is a reset to whoever reads it.
+    if (specials_[i].kind == SpecialKind::kF64Count &&
+        ToDouble(fresh.value) < ToDouble(specials_[i].value)) {
+      continue;
+    }
+    specials_[i].value = fresh.value;
+    specials_[i].extra = fresh.extra;
   }
 }
 

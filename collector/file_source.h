@@ -153,7 +153,9 @@ class FileSource : public RecordVisitor {
   void TakeSpecials(const CellBlock& block, const uint64_t* cells,
                     ReadScratch* scratch) const;
   bool TakeRecentValues(MetricFileReader* reader, ReadScratch* scratch) const;
-  bool IsPossible(const ReadScratch& scratch) const;
+  // The dense index of a cell whose sum over slots is less than the last good
+  // one, if there is such a cell.
+  std::optional<uint32_t> FindFallenCell(const ReadScratch& scratch) const;
   void Keep(const ReadScratch& scratch);
   void AddSpecialsTo(CellSums* sums, const WriterRank& rank) const;
 

@@ -255,6 +255,15 @@ bool MetricFileReader::ReadCellsAgain(const CellBlock& block,
                        OwnedBytes(block));
 }
 
+uint64_t MetricFileReader::OffsetOfCell(uint32_t cell) const {
+  for (const CellBlock& block : blocks_) {
+    if (block.slot == 0 && block.chunk == cell / kCellsPerBlock) {
+      return block.cells_offset + 8 * uint64_t{cell % kCellsPerBlock};
+    }
+  }
+  return 0;
+}
+
 bool MetricFileReader::ReadCellRange(uint64_t offset, uint8_t* bytes,
                                      size_t size_bytes) {
   const ReadResult result = ReadAt(offset, bytes, size_bytes);

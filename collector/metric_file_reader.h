@@ -92,6 +92,9 @@ class MetricFileReader {
   // (`used` out of range, a truncated file) not even they can be believed:
   // is_frozen().
   bool is_frozen() const { return is_frozen_; }
+  // Where in the file the cell with this dense index lies, in the block of slot
+  // 0 of its chunk.
+  uint64_t OffsetOfCell(uint32_t cell) const;
   // The caller found cells that cannot be (a counter that fell).
   void Freeze(std::string_view reason, uint64_t offset);
 

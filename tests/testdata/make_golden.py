@@ -16,7 +16,7 @@ MAGIC = b'TINE\r\n\x1a\n'
 FAMILY, SERIES, CELLS = 1, 2, 0x8001
 COUNTER, GAUGE, HISTOGRAM, SUMMARY, UP_DOWN_COUNTER = 1, 2, 3, 4, 5
 U64, F64, I64 = 1, 2, 3
-ALL, LIVE_SUM, MOST_RECENT = 1, 4, 9
+ALL, SUM, LIVE_SUM, MOST_RECENT = 1, 3, 4, 9
 UNSET_GAUGE = 0x7FF454494E450000
 # 2025-06-01T12:00:00Z; the series come one second later.
 CREATED_WALL_NS = 1748779200 * 10**9
@@ -211,13 +211,95 @@ def make_newer_minor():
     ], minor=9, compatible_flags=0x80000001)
 
 
+def with_offsets(pieces):
+    """Records, of which a piece may be made from the offsets before it.
+
+    A piece that is callable gets the offsets of all records so far, in order.
+    """
+    records, offsets, at = [], [], 4096
+    for piece in pieces:
+        records.append(piece(offsets) if callable(piece) else piece)
+        offsets.append(at)
+        at += len(records[-1])
+    return records
+
+
+def gauge_modes():
+    """Pieces: a family and a series of each mode; cells 32 to 43 of chunk 0."""
+    names = ['all', 'liveall', 'sum', 'livesum', 'min', 'livemin', 'max',
+             'livemax', 'mostrecent', 'livemostrecent']
+    pieces, cell = [], 32
+    for mode, name in enumerate(names, ALL):
+        count = 2 if mode >= MOST_RECENT else 1
+        pieces.append(family('gauge_' + name, GAUGE, F64, mode=mode,
+                             labels=['place'], help_text='Mode %s.' % name))
+        pieces.append(lambda offsets, cell=cell, count=count: series(
+            offsets[-1], cell, count, ['here']))
+        cell += count
+    return pieces
+
+
+def make_everything():
+    """Every kind, type, value kind and mode; two slots, two chunks."""
+    unknown = sealed(padded(struct.pack('<IHHI', 128, 0x7001, 0, 0) +
+                            b'from the future'.ljust(100, b'!')))
+    mutable = sealed(struct.pack('<IHHI', 192, 0xF001, 0, 0).ljust(64, b'?') +
+                     b'!' * 128, covered=64)
+    gauges = {32 + i: gauge(i + 0.5) for i in range(8)}
+    gauges.update({40: gauge(9.5), 41: 1748779205 * 10**9,
+                   42: gauge(10.5), 43: 1748779206 * 10**9})
+    return metric_file(11, with_offsets([
+        cells(0, 0, {0: 42, 1: 7, 2: f64(0.1), 3: 2**64 - 5, 4: 6,
+                     8: 3, 9: f64(0.25), **gauges}),
+        family('requests_total', COUNTER, U64, labels=['method', 'code'],
+               help_text='Requests.'),
+        lambda at: series(at[1], 0, 1, ['GET', '200']),
+        lambda at: series(at[1], 1, 1, ['PUT', 'é"\\\n']),
+        family('busy_seconds_total', COUNTER, F64, unit='seconds',
+               help_text='Busy: "x\\y"\nper CPU, µ.'),
+        lambda at: series(at[4], 2, 1),
+        cells(5, 0, {0: 58, 1: 0, 2: f64(0.25), 3: 3, 4: 1, 8: 2**40,
+                     9: f64(0.5)}),
+        family('requests_in_flight', UP_DOWN_COUNTER, I64, mode=LIVE_SUM),
+        lambda at: series(at[7], 3, 1),
+        family('connections', UP_DOWN_COUNTER, I64, mode=SUM),
+        lambda at: series(at[9], 4, 1),
+        unknown,
+        *gauge_modes(),
+        family('size_bytes', SUMMARY, F64, unit='bytes'),
+        lambda at: series(at[-1], 8, 2),
+        family('latency_seconds', HISTOGRAM, F64, bounds=[-0.5, 0.25, 1e9],
+               labels=['path'], unit='seconds'),
+        cells(0, 1, {0: 1, 1: 2, 2: 0, 3: 4, 4: f64(10.5), 5: 2, 9: f64(3.0)}),
+        lambda at: series(at[-2], 512, 5, ['/']),
+        mutable,
+        lambda at: series(at[-4], 517, 5, ['/a']),
+        cells(5, 1, {0: 0, 1: 1, 2: 5, 3: 0, 4: f64(-0.5), 5: 1}),
+    ]), labels=[('app', 'web')], worker='3', state=1, dropped=(4, 5, 6))
+
+
+def make_neighbour():
+    """A sound file beside damaged ones; sorts before them."""
+    return metric_file(12, with_offsets([
+        cells(0, 0, {0: 17, 1: 0, 2: 3, 3: 1, 4: f64(2.25)}),
+        family('a_neighbour_total', COUNTER, U64, labels=['path'],
+               help_text='Sound.'),
+        lambda at: series(at[1], 0, 1, ['/"\\']),
+        family('a_neighbour_seconds', HISTOGRAM, F64, bounds=[0.5, 1.0],
+               labels=['method']),
+        lambda at: series(at[3], 1, 4, ['GET']),
+    ]))
+
+
 GOLDEN = {
     'counter_f64.tine': make_counter_f64,
     'counter_u64.tine': make_counter_u64,
     'empty.tine': make_empty,
+    'everything.tine': make_everything,
     'gauge.tine': make_gauge,
     'gauge_most_recent.tine': make_gauge_most_recent,
     'histogram.tine': make_histogram,
+    'neighbour.tine': make_neighbour,
     'newer_minor.tine': make_newer_minor,
     'process_labels.tine': make_process_labels,
     'summary.tine': make_summary,
