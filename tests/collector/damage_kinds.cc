@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/testing/seal_file.h"
+
 namespace tine::testing {
 namespace {
 
@@ -13,7 +15,6 @@ constexpr uint64_t kDynamic = 3968;
 constexpr uint64_t kFirstRecord = 4096;
 constexpr uint64_t kHeaderChecksum = 3964;
 constexpr uint16_t kCells = 0x8001;
-constexpr uint16_t kMutable = 0x8000;
 
 // Of the header's strings and of a block's cells, these are ours.
 constexpr uint64_t kStringsInUse = 192;
@@ -46,21 +47,6 @@ bool IsFilling(const DamageSweep& sweep, uint64_t at) {
 
 std::string At(const char* what, uint64_t at) {
   return std::string(what) + " at " + std::to_string(at);
-}
-
-void SealHeader(Bytes* file) {
-  if (file->size() >= kFirstRecord) {
-    Put(file, kHeaderChecksum, SlowCrc32(file->data(), kHeaderChecksum));
-  }
-}
-
-void SealRecord(Bytes* file, uint64_t at) {
-  static const std::set<size_t> kField = {8, 9, 10, 11};
-  const bool is_mutable = (Get<uint16_t>(*file, at + 4) & kMutable) != 0;
-  const uint64_t covered = is_mutable ? 64 : Get<uint32_t>(*file, at);
-  if (covered >= 64 && covered <= file->size() - at) {
-    Put(file, at + 8, SlowCrc32(file->data() + at, covered, kField));
-  }
 }
 
 template <typename T>
@@ -113,18 +99,6 @@ void EditOnce(Bytes* file, std::mt19937_64* random) {
 }
 
 }  // namespace
-
-void SealAll(Bytes* file) {
-  SealHeader(file);
-  for (uint64_t at = kFirstRecord; at + 64 <= file->size();) {
-    const uint64_t size = Get<uint32_t>(*file, at);
-    if (size < 64 || size % 64 != 0 || size > file->size() - at) {
-      return;
-    }
-    SealRecord(file, at);
-    at += size;
-  }
-}
 
 Bytes FileWithBoundsBehindTheirRecord(const Bytes& base) {
   constexpr uint16_t kBoundCount = 32;

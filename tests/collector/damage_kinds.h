@@ -37,10 +37,6 @@ void SweepGarbage(DamageSweep* sweep, std::mt19937_64* random);
 // behind it, and so would its name: both records have right checksums.
 Bytes FileWithBoundsBehindTheirRecord(const Bytes& base);
 
-// Puts a right checksum on the header and on every record that has a possible
-// length.
-void SealAll(Bytes* file);
-
 }  // namespace tine::testing
 
 #endif  // TINE_TESTS_COLLECTOR_DAMAGE_KINDS_H_
