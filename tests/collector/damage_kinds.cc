@@ -183,12 +183,12 @@ void SweepWords(DamageSweep* sweep, bool is_long) {
 }
 
 void SweepSealedNumbers(DamageSweep* sweep, bool is_long) {
-  const std::vector<uint16_t> u16 = {0,   1,      2,      3,     64,
-                                     65,  511,    512,    0x80c1, 0xffff};
+  const std::vector<uint16_t> u16 = {0,  1,   2,   3,      64,
+                                     65, 511, 512, 0x80c1, 0xffff};
   const std::vector<uint32_t> u32 = {
       0, 1, 64, 128, 4160, 512, 0x7fffffff, 0x80000000, 0xffffffff, 0xffffffc0};
-  const std::vector<uint64_t> u64 = {
-      0, 1, UINT64_MAX, 0x7FF8000000000000, 0x7FF0000000000000};
+  const std::vector<uint64_t> u64 = {0, 1, UINT64_MAX, 0x7FF8000000000000,
+                                     0x7FF0000000000000};
   std::vector<uint64_t> offsets = sweep->record_offsets();
   offsets.pop_back();
   offsets.insert(offsets.begin(), 0);
@@ -196,9 +196,9 @@ void SweepSealedNumbers(DamageSweep* sweep, bool is_long) {
   for (const uint64_t record : offsets) {
     const bool is_cells =
         record != 0 && Get<uint16_t>(sweep->base(), record + 4) == kCells;
-    const uint64_t size =
-        record == 0 ? kStringsInUse
-                    : is_cells ? 64 : Get<uint32_t>(sweep->base(), record);
+    const uint64_t size = record == 0 ? kStringsInUse
+                          : is_cells  ? 64
+                                      : Get<uint32_t>(sweep->base(), record);
     for (uint64_t at = record; at < record + size; at += 2) {
       // Behind the fields come texts.
       if (!is_long && at >= record + 64 && at % 8 != 0) {
@@ -234,16 +234,16 @@ void SweepBlockEdits(DamageSweep* sweep, int rounds, std::mt19937_64* random) {
 
 void SweepGarbage(DamageSweep* sweep, std::mt19937_64* random) {
   for (const uint64_t size :
-       {0, 1, 7, 8, 63, 64, 65, 1000, 3967, 3968, 4031, 4032, 4095, 4096, 4097,
-        4159, 4160, 8255, 8256, 8320, 16384, 65536, 1 << 20}) {
+       {0,    1,    7,    8,    63,    64,    65,     1000,
+        3967, 3968, 4031, 4032, 4095,  4096,  4097,   4159,
+        4160, 8255, 8256, 8320, 16384, 65536, 1 << 20}) {
     for (int kind = 0; kind < 6; ++kind) {
       Bytes file(size);
       if (kind == 1) {
         std::fill(file.begin(), file.end(), uint8_t{0xff});
       } else if (kind > 1) {
-        std::generate(file.begin(), file.end(), [random] {
-          return static_cast<uint8_t>((*random)());
-        });
+        std::generate(file.begin(), file.end(),
+                      [random] { return static_cast<uint8_t>((*random)()); });
       }
       // From 3 on behind a sound header; from 4 on all of it is published; 5
       // has records of sound lengths.

@@ -210,9 +210,9 @@ void DamageSweep::CompareSamples(const std::string& what,
     ++own_count;
     const auto it = expected.find(name);
     if (it == expected.end() || !IsAlike(value, it->second)) {
-      Fail(what, "served " + name + " " + std::to_string(value) + " and not " +
-                     (it == expected.end() ? "nothing"
-                                           : std::to_string(it->second)));
+      Fail(what,
+           "served " + name + " " + std::to_string(value) + " and not " +
+               (it == expected.end() ? "nothing" : std::to_string(it->second)));
     }
   }
   if (own_count != expected.size()) {
@@ -252,8 +252,8 @@ void DamageSweep::CompareDamage(const std::string& what, const SlowReader& slow,
       problems.begin()->second != 1) {
     Fail(what, "not counted once as " + reason);
   }
-  const std::string told = reason + " at offset " +
-                           std::to_string(file->problem_offset());
+  const std::string told =
+      reason + " at offset " + std::to_string(file->problem_offset());
   if (real.log().size() != 1 ||
       real.log().front().find(name_) == std::string::npos ||
       real.log().front().find(told) == std::string::npos) {
@@ -268,8 +268,8 @@ void DamageSweep::CheckNothingFell(const std::string& what,
     const std::string bare = name.substr(0, name.find('{'));
     const auto ends_with = [&bare](std::string_view suffix) {
       return bare.size() >= suffix.size() &&
-             bare.compare(bare.size() - suffix.size(), suffix.size(),
-                          suffix) == 0;
+             bare.compare(bare.size() - suffix.size(), suffix.size(), suffix) ==
+                 0;
     };
     if (!ends_with("_total") && !ends_with("_count") && !ends_with("_bucket")) {
       continue;

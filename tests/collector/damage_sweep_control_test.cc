@@ -1,5 +1,5 @@
-// Does the sweep see anything? Each mistake of tests/common/mutations.txt in the
-// reading code must be found by it.
+// Does the sweep see anything? Each mistake of tests/common/mutations.txt in
+// the reading code must be found by it.
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

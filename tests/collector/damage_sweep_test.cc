@@ -3,6 +3,8 @@
 // reader finds before the damage; the damage is counted and logged once; the
 // whole is a valid exposition; and the work is bounded by the file's size.
 
+#include "tests/collector/damage_sweep.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,7 +14,6 @@
 #include <vector>
 
 #include "tests/collector/damage_kinds.h"
-#include "tests/collector/damage_sweep.h"
 #include "tests/common/golden_file.h"
 #include "tests/testing/sanitizers.h"
 #include "tests/testing/test_effort.h"

@@ -64,8 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const size_t left = static_cast<size_t>(data + size - at);
     size_t length = left;
     if (i + 1 < kFileCount) {
-      const size_t wanted =
-          64 * size_t(data[1 + 2 * i] | data[2 + 2 * i] << 8);
+      const size_t wanted = 64 * size_t(data[1 + 2 * i] | data[2 + 2 * i] << 8);
       length = std::min(wanted, left);
     }
     Write(place->fds[i].get(), i, data[0] % 2 != 0, Bytes(at, at + length));

@@ -26,9 +26,9 @@ struct Place {
   tine::testing::TestDirectory directory;
   tine::UniqueFd directory_fd{
       ::open(directory.path().c_str(), O_RDONLY | O_DIRECTORY)};
-  tine::UniqueFd fd{::open(
-      directory.At("1." + std::string(32, '5') + ".tine").c_str(),
-      O_RDWR | O_CREAT, 0600)};
+  tine::UniqueFd fd{
+      ::open(directory.At("1." + std::string(32, '5') + ".tine").c_str(),
+             O_RDWR | O_CREAT, 0600)};
 
   void Write(const Bytes& file) const {
     FuzzCheck(::ftruncate(fd.get(), static_cast<off_t>(file.size())) == 0 &&
@@ -64,8 +64,8 @@ void CheckNothingFell(const CheckedExposition& before,
     }
     const std::string begin = family + "{";
     for (auto it = before.samples.lower_bound(begin);
-         it != before.samples.end() && it->first.compare(0, begin.size(),
-                                                         begin) == 0;
+         it != before.samples.end() &&
+         it->first.compare(0, begin.size(), begin) == 0;
          ++it) {
       const auto same = now.samples.find(it->first);
       FuzzCheck(same != now.samples.end() && same->second >= it->second,
@@ -83,7 +83,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   const uint8_t* const split =
-      data + 3 + std::min<size_t>(64 * size_t(data[1] | data[2] << 8), size - 3);
+      data + 3 +
+      std::min<size_t>(64 * size_t(data[1] | data[2] << 8), size - 3);
   Bytes first(data + 3, split);
   Bytes second(split, data + size);
   Prepare(data[0] % 2 != 0, &first);

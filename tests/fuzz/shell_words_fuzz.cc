@@ -1,5 +1,5 @@
-// A line of `tine-emit --stdin`: words, then the command. Words quoted again are
-// the same words; a mistake has a message.
+// A line of `tine-emit --stdin`: words, then the command. Words quoted again
+// are the same words; a mistake has a message.
 
 #include <cstdint>
 #include <string>
@@ -30,13 +30,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     quoted += "'";
   }
   std::vector<std::string> again;
-  FuzzCheck(tine::tools::SplitShellWords(quoted, &again, &error) &&
-                again == words,
-            "quoted words are others: " + error);
+  FuzzCheck(
+      tine::tools::SplitShellWords(quoted, &again, &error) && again == words,
+      "quoted words are others: " + error);
   tine::tools::EmitCommand command;
   error.clear();
-  FuzzCheck(tine::tools::ParseEmitCommand(words, &command, &error) ==
-                error.empty(),
-            "a message without a mistake, or the other way round");
+  FuzzCheck(
+      tine::tools::ParseEmitCommand(words, &command, &error) == error.empty(),
+      "a message without a mistake, or the other way round");
   return 0;
 }

@@ -195,7 +195,8 @@ class Checker {
   }
 
   void TakeSample(const Sample& sample) {
-    const bool is_family_name = sample.name.substr(0, family_.size()) == family_;
+    const bool is_family_name =
+        sample.name.substr(0, family_.size()) == family_;
     const std::string suffix =
         is_family_name ? sample.name.substr(family_.size()) : "?";
     const bool is_histogram = type_ == "histogram";

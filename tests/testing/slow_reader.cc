@@ -18,7 +18,12 @@ constexpr uint64_t kMaxRecord = 8 << 20;
 
 enum : int { kCounter = 1, kGauge, kHistogram, kSummary, kUpDown };
 enum : int { kU64 = 1, kF64, kI64 };
-enum : uint32_t { kFamily = 1, kSeries = 2, kCells = 0x8001, kMutable = 0x8000 };
+enum : uint32_t {
+  kFamily = 1,
+  kSeries = 2,
+  kCells = 0x8001,
+  kMutable = 0x8000
+};
 
 // Little-endian, byte by byte.
 uint64_t Number(const Bytes& file, uint64_t at, int size_bytes) {
@@ -40,7 +45,8 @@ std::string Text(const Bytes& file, uint64_t at, uint64_t size_bytes) {
   return std::string(first, first + static_cast<int64_t>(size_bytes));
 }
 
-// `count` strings from `at` on, none beyond `end`. Returns where they end, or 0.
+// `count` strings from `at` on, none beyond `end`. Returns where they end, or
+// 0.
 uint64_t TakeStrings(const Bytes& file, uint64_t at, uint64_t end,
                      uint64_t count, std::vector<std::string>* strings) {
   for (uint64_t i = 0; i < count; ++i) {
@@ -335,8 +341,8 @@ std::string SlowReader::TakeFamily(const Bytes& file, uint64_t at,
       !IsPlainUtf8(Text(file, texts + name_bytes + unit_bytes, help_bytes))) {
     return "invalid_text";
   }
-  const bool is_pair = family.type == kSummary ||
-                       (family.type == kGauge && family.mode >= 9);
+  const bool is_pair =
+      family.type == kSummary || (family.type == kGauge && family.mode >= 9);
   family.cell_count = is_histogram ? bound_count + 2 : is_pair ? 2 : 1;
   families_[at] = family;
   return "";
@@ -394,14 +400,14 @@ std::string SlowReader::TakeCells(const Bytes& file, uint64_t at) {
 
 // ---- Numbers ----------------------------------------------------------------
 
-// Every cell that belongs to a series, and those before it in its block, must be
-// in the file; of blocks that lie one behind the other all but the last whole.
+// Every cell that belongs to a series, and those before it in its block, must
+// be in the file; of blocks that lie one behind the other all but the last
+// whole.
 bool SlowReader::IsWhole(const Bytes& file) const {
   for (const auto& [key, at] : blocks_) {
     const auto end = owned_cells_.lower_bound(512 * (uint64_t{key.first} + 1));
     uint64_t needed = 0;
-    if (end != owned_cells_.begin() &&
-        *std::prev(end) / 512 == key.first) {
+    if (end != owned_cells_.begin() && *std::prev(end) / 512 == key.first) {
       needed = 8 * (*std::prev(end) % 512 + 1);
     }
     if (at + needed > file.size()) {
@@ -423,8 +429,8 @@ SlowReader::Numbers SlowReader::NumbersOf(const Bytes& file,
     std::vector<double> reals;
     for (auto it = blocks_.lower_bound({chunk, 0});
          it != blocks_.end() && it->first.first == chunk; ++it) {
-      const uint64_t bits = Number(
-          file, it->second + 8 * (series.first_cell % 512 + cell), 8);
+      const uint64_t bits =
+          Number(file, it->second + 8 * (series.first_cell % 512 + cell), 8);
       uint64_t& sum = numbers.u64[cell];
       sum = sum > UINT64_MAX - bits ? UINT64_MAX : sum + bits;
       numbers.wrapped[cell] += bits;
@@ -517,7 +523,7 @@ void SlowReader::AddSamples(const Series& series, const Numbers& numbers,
   };
   const size_t last = family.cell_count - 1;
   if (family.type == kCounter) {
-    add("", !is_read                     ? 0
+    add("", !is_read                    ? 0
             : family.value_kind == kF64 ? numbers.f64[0]
                                         : static_cast<double>(numbers.u64[0]));
   } else if (family.type == kUpDown) {

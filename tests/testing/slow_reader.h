@@ -100,9 +100,9 @@ class SlowReader {
   std::vector<std::pair<std::string, std::string>> process_labels_;
   std::map<uint64_t, Family> families_;  // by offset
   std::vector<Series> series_;
-  std::vector<Numbers> numbers_;                      // last good, by series
+  std::vector<Numbers> numbers_;  // last good, by series
   std::map<std::pair<uint32_t, uint32_t>, uint64_t>
-      blocks_;                     // chunk, slot: where the cells begin
+      blocks_;  // chunk, slot: where the cells begin
   std::set<uint64_t> owned_cells_;
 };
 
