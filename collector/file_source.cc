@@ -385,8 +385,8 @@ void FileSource::Keep(const ReadScratch& scratch) {
   for (size_t i = 0; i + 1 < chunks_.size(); ++i) {
     const uint32_t first = chunks_[i].first_cell;
     const uint32_t count = chunks_[i + 1].first_cell - first;
-    std::memcpy(cells_.data() + first, scratch.chunk_cells[i],
-                count * sizeof(uint64_t));
+    // (Not memcpy: a chunk without cells may have no memory.)
+    std::copy_n(scratch.chunk_cells[i], count, cells_.begin() + first);
   }
   for (size_t i = 0; i < specials_.size(); ++i) {
     const ReadScratch::FreshValue& fresh = scratch.specials[i];
