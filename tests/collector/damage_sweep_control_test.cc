@@ -52,7 +52,7 @@ bool FindsSomething() {
 bool IsCaught(const char* mutant) {
   const pid_t child = ::fork();
   if (child == 0) {
-    const rlimit cpu = {120, 120};
+    const rlimit cpu = {30, 30};
     const rlimit no_core = {0, 0};
     ::setrlimit(RLIMIT_CPU, &cpu);
     ::setrlimit(RLIMIT_CORE, &no_core);
