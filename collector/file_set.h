@@ -148,8 +148,7 @@ class FileSet {
   bool LookAtName(const std::string& name, struct stat* info);
   void SetAside(const std::string& name, const struct stat& info);
   void TakeListed(const std::string& name, uint64_t inode);
-  bool LookAgain(Names::iterator it, const struct stat& info,
-                 bool may_be_dead);
+  bool LookAgain(Names::iterator it, const struct stat& info, bool may_be_dead);
   void Forget(Names::iterator it);
   void SetState(Name* name, NameState state);
   size_t CountOf(NameState state) const {

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <functional>
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,40 @@ const ServedNumbers& GoldenNumbers() {
       {"size_bytes_count{}", 1099511627780},
       {"size_bytes_sum{}", 0.35},
       {"requests_in_flight{}", -2},
+      // everything, whose worker id is 3
+      {"requests_total{app=web,code=200,method=GET}", 100},
+      {"requests_total{app=web,code=é\"\\\n,method=PUT}", 7},
+      {"busy_seconds_total{app=web}", 0.35},
+      {"requests_in_flight{app=web}", -2},
+      {"connections{app=web}", 7},
+      {"gauge_all{app=web,pid=3,place=here}", 0.5},
+      {"gauge_liveall{app=web,pid=3,place=here}", 1.5},
+      {"gauge_sum{app=web,place=here}", 2.5},
+      {"gauge_livesum{app=web,place=here}", 3.5},
+      {"gauge_min{app=web,place=here}", 4.5},
+      {"gauge_livemin{app=web,place=here}", 5.5},
+      {"gauge_max{app=web,place=here}", 6.5},
+      {"gauge_livemax{app=web,place=here}", 7.5},
+      {"gauge_mostrecent{app=web,place=here}", 9.5},
+      {"gauge_livemostrecent{app=web,place=here}", 10.5},
+      {"size_bytes_count{app=web}", 1099511627779},
+      {"size_bytes_sum{app=web}", 0.75},
+      {"latency_seconds_bucket{app=web,path=/}[-0.5]", 1},
+      {"latency_seconds_bucket{app=web,path=/}[0.25]", 3},
+      {"latency_seconds_bucket{app=web,path=/}[1000000000]", 5},
+      {"latency_seconds_bucket{app=web,path=/}[+Inf]", 4},
+      {"latency_seconds_sum{app=web,path=/}", 10},
+      {"latency_seconds_bucket{app=web,path=/a}[-0.5]", 3},
+      {"latency_seconds_bucket{app=web,path=/a}[0.25]", 0},
+      {"latency_seconds_bucket{app=web,path=/a}[1000000000]", 0},
+      {"latency_seconds_bucket{app=web,path=/a}[+Inf]", 0},
+      {"latency_seconds_sum{app=web,path=/a}", 3},
+      // neighbour
+      {"a_neighbour_total{path=/\"\\}", 17},
+      {"a_neighbour_seconds_bucket{method=GET}[0.5]", 0},
+      {"a_neighbour_seconds_bucket{method=GET}[1]", 3},
+      {"a_neighbour_seconds_bucket{method=GET}[+Inf]", 1},
+      {"a_neighbour_seconds_sum{method=GET}", 2.25},
   };
   return *numbers;
 }
@@ -173,17 +208,19 @@ TEST_F(SkewTest, RecordKindsOfALaterVersionAreSkippedWhereverTheyStand) {
         ResealRecord(&longer, offset);
       };
       add_unknown();
-      size_t family_offset = 0;
+      std::map<uint32_t, uint32_t> family_offsets;  // old: new
       ForEachRecord(*bytes, [&](size_t offset) {
         const size_t new_offset = longer.size();
         longer.insert(
             longer.end(), bytes->begin() + offset,
             bytes->begin() + offset + NumberAt<uint32_t>(*bytes, offset));
         if (NumberAt<uint16_t>(longer, new_offset + 4) == 1) {
-          family_offset = new_offset;  // a golden file has one
+          family_offsets[static_cast<uint32_t>(offset)] =
+              static_cast<uint32_t>(new_offset);
         } else if (NumberAt<uint16_t>(longer, new_offset + 4) == 2) {
-          PutNumber(&longer, new_offset + 12,
-                    static_cast<uint32_t>(family_offset));
+          PutNumber(
+              &longer, new_offset + 12,
+              family_offsets.at(NumberAt<uint32_t>(longer, new_offset + 12)));
           ResealRecord(&longer, new_offset);
         }
         add_unknown();
