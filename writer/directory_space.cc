@@ -66,13 +66,20 @@ const char* FileSystemProblem(const struct statfs& info) {
 // Nobody counts the names one by one for each new file, so there is a cap only
 // where the directory's size tells their number. Processes that look at the
 // same moment may go a little beyond it.
-bool HasTooManyFiles(int directory_fd, const struct statfs& info) {
+const char* FileCountProblem(int directory_fd, const struct statfs& info) {
   struct stat directory;
-  return info.f_type == TMPFS_MAGIC &&
-         RetryIfInterrupted(
-             [&] { return ::fstat(directory_fd, &directory); }) == 0 &&
-         static_cast<uint64_t>(directory.st_size) >=
-             (g_image.settings.max_files + 2) * kTmpfsEntryBytes;
+  if (info.f_type != TMPFS_MAGIC) {
+    return nullptr;
+  }
+  if (RetryIfInterrupted([&] { return ::fstat(directory_fd, &directory); }) !=
+      0) {
+    return "cannot examine the metrics directory";
+  }
+  const bool is_full = static_cast<uint64_t>(directory.st_size) >=
+                       (g_image.settings.max_files + 2) * kTmpfsEntryBytes;
+  return is_full ? "the metrics directory holds TINE_MAX_FILES files (100000 "
+                   "unless set): is a collector running there?"
+                 : nullptr;
 }
 
 }  // namespace
@@ -83,12 +90,7 @@ const char* NewFileProblem(int directory_fd, struct statfs* info) noexcept {
   }
   errno = 0;
   const char* problem = FileSystemProblem(*info);
-  if (problem == nullptr && HasTooManyFiles(directory_fd, *info)) {
-    problem =
-        "the metrics directory holds TINE_MAX_FILES files (100000 unless set): "
-        "is a collector running there?";
-  }
-  return problem;
+  return problem != nullptr ? problem : FileCountProblem(directory_fd, *info);
 }
 
 const char* GrowthProblem(const char* directory) noexcept {

@@ -16,7 +16,6 @@ namespace tine::testing {
 namespace {
 
 using collector::FileSet;
-using collector::MetricFile;
 
 constexpr uint64_t kUsedOffset = 3968;
 constexpr uint64_t kFirstRecord = 4096;
@@ -68,13 +67,20 @@ const std::string& FreshCollector::Scrape() {
   return text_;
 }
 
-const MetricFile* FreshCollector::FileNamed(const std::string& name) const {
+std::optional<Finding> FreshCollector::FindingOn(
+    const std::string& name) const {
   for (const auto& file : files_.files()) {
     if (file->name() == name) {
-      return file.get();
+      return Finding{std::string(file->problem()), file->problem_offset(),
+                     false};
     }
   }
-  return nullptr;
+  for (const collector::RefusedFile& file : files_.RefusedFiles()) {
+    if (file.name == name) {
+      return Finding{std::string(file.reason), file.offset, true};
+    }
+  }
+  return std::nullopt;
 }
 
 // ---- The directory ----------------------------------------------------------
@@ -224,20 +230,20 @@ void DamageSweep::CompareSamples(const std::string& what,
 // Counted by its reason; told of in the log once, with name and offset.
 void DamageSweep::CompareDamage(const std::string& what, const SlowReader& slow,
                                 const FreshCollector& real) {
-  const MetricFile* file = real.FileNamed(name_);
-  if (file == nullptr) {
+  const std::optional<Finding> found = real.FindingOn(name_);
+  if (!found.has_value()) {
     Fail(what, "the file is not known");
     return;
   }
-  const std::string reason(file->problem());
+  const std::string& reason = found->reason;
   const bool has_offset = slow.offset() != UINT64_MAX;
   if (reason.empty() != slow.reason().empty() ||
       (!is_sealed_ && reason != slow.reason()) ||
-      (has_offset && file->problem_offset() != slow.offset()) ||
-      file->is_quarantined() != slow.is_quarantined()) {
-    Fail(what, "found " + reason + " at " +
-                   std::to_string(file->problem_offset()) + " and not " +
-                   slow.reason() + " at " + std::to_string(slow.offset()));
+      (has_offset && found->offset != slow.offset()) ||
+      found->is_refused != slow.is_quarantined()) {
+    Fail(what, "found " + reason + " at " + std::to_string(found->offset) +
+                   " and not " + slow.reason() + " at " +
+                   std::to_string(slow.offset()));
   }
   const collector::FileSetStatistics statistics = real.statistics();
   const std::map<std::string_view, uint64_t>& problems = statistics.problems;
@@ -253,7 +259,7 @@ void DamageSweep::CompareDamage(const std::string& what, const SlowReader& slow,
     Fail(what, "not counted once as " + reason);
   }
   const std::string told =
-      reason + " at offset " + std::to_string(file->problem_offset());
+      reason + " at offset " + std::to_string(found->offset);
   if (real.log().size() != 1 ||
       real.log().front().find(name_) == std::string::npos ||
       real.log().front().find(told) == std::string::npos) {

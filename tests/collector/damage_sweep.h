@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,13 @@ struct ReadLimits {
   }
 };
 
+// What a collector has found out about a file.
+struct Finding {
+  std::string reason;  // empty: it is sound
+  uint64_t offset = 0;
+  bool is_refused = false;  // nothing of it is used
+};
+
 // A collector that has just started, less its watch.
 class FreshCollector {
  public:
@@ -45,8 +53,8 @@ class FreshCollector {
   collector::FileSetStatistics statistics() const {
     return files_.statistics();
   }
-  // Null: there is no such file.
-  const collector::MetricFile* FileNamed(const std::string& name) const;
+  // Nothing when it knows no such file.
+  std::optional<Finding> FindingOn(const std::string& name) const;
 
  private:
   collector::MergedView view_;

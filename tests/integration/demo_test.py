@@ -186,11 +186,21 @@ class DemoTest(unittest.TestCase):
         self.assertEqual(self.scraper.violations, [])
         return samples
 
+    def wait_for_last_requests(self, demo):
+        """What the load sent and did not wait for is still being served."""
+        def are_done():
+            counted = requests_in(samples_in(self.scraper.scrape()))
+            ledger = demo.ledger()
+            return (ledger['attempted'] == ledger['done'] ==
+                    sum(counted.values()))
+        programs.wait_until(are_done, 'the last requests')
+
     def test_no_counter_falls_and_none_is_lost_while_workers_come_and_go(self):
         demo = self.start_demo('--workers=4', '--recycle-after=2000')
         load = Load(demo.url)
         self.scraper.scrape_while(load.is_running)
         load.join()
+        self.wait_for_last_requests(demo)
         samples = self.assert_metrics_are(demo.ledger())
         print('%d scrapes, %d requests, %d workers' % (
             self.scraper.count, demo.ledger()['done'],

@@ -93,7 +93,8 @@ TEST_F(PluginTest, ThreadsOlderThanTheLibraryCountInBlocksOfTheirOwn) {
   ASSERT_EQ(files.size(), 1u);
   EXPECT_EQ(SumU64(files, "c_total"), 1u * kThreads * kAdds);
   EXPECT_EQ(files[0].blocks.size(), 1u + kThreads);
-  EXPECT_EQ(files[0].series.at("c_total").slot0[0], 0u);
+  // A first add that meets another's counts in slot 0.
+  EXPECT_LT(files[0].series.at("c_total").slot0[0], 1u * kAdds);
 }
 
 // Threads count, end and fork after the library was unloaded, and exit runs
