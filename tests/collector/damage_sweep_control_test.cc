@@ -13,6 +13,7 @@
 #include "tests/collector/damage_sweep.h"
 #include "tests/common/golden_file.h"
 #include "tests/testing/mutant.h"
+#include "tests/testing/test_directory.h"
 
 namespace tine::testing {
 namespace {
@@ -63,6 +64,7 @@ bool IsCaught(const char* mutant) {
   }
   int status = 0;
   EXPECT_EQ(::waitpid(child, &status, 0), child);
+  TestDirectory::RemoveThoseOf(child);
   return !WIFEXITED(status) || WEXITSTATUS(status) != 0;
 }
 

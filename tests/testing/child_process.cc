@@ -18,6 +18,7 @@
 
 #include "common/unique_fd.h"
 #include "gtest/gtest.h"
+#include "tests/testing/test_directory.h"
 
 namespace tine::testing {
 namespace {
@@ -81,6 +82,7 @@ ChildOutcome RunInChild(const std::function<void()>& body, Ending ending) {
   outcome.wait_status = WaitFor(pid);
   outcome.has_timed_out = outcome.wait_status == -1;
   ::kill(-pid, SIGKILL);
+  TestDirectory::RemoveThoseOf(pid);
   outcome.stderr_text = ReadAll(log.get());
   return outcome;
 }

@@ -2,6 +2,8 @@
 #define TINE_TESTS_TESTING_TEST_DIRECTORY_H_
 
 #include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -15,8 +17,8 @@ namespace tine::testing {
 class TestDirectory {
  public:
   TestDirectory() {
-    char name[] = "/dev/shm/tine-test-XXXXXX";
-    const char* made = ::mkdtemp(name);
+    std::string name = NamesOf(::getpid()) + "XXXXXX";
+    const char* made = ::mkdtemp(name.data());
     if (made == nullptr) {
       return;
     }
@@ -37,7 +39,23 @@ class TestDirectory {
   std::string At(const std::string& name) const { return path_ + "/" + name; }
   void SetMode(mode_t mode) const { ::chmod(path_.c_str(), mode); }
 
+  // Removes what a process made that was killed before it could.
+  static void RemoveThoseOf(pid_t pid) {
+    const std::string prefix = NamesOf(pid);
+    std::error_code ignored;
+    std::filesystem::directory_iterator at("/dev/shm", ignored);
+    for (; at != std::filesystem::directory_iterator(); at.increment(ignored)) {
+      if (at->path().string().compare(0, prefix.size(), prefix) == 0) {
+        std::filesystem::remove_all(at->path(), ignored);
+      }
+    }
+  }
+
  private:
+  static std::string NamesOf(pid_t pid) {
+    return "/dev/shm/tine-test-" + std::to_string(pid) + "-";
+  }
+
   std::string parent_;
   std::string path_;
 };
