@@ -155,7 +155,9 @@ TEST_F(PluginTest, ThousandLoadsAndUnloadsLeakNothing) {
     const int descriptor = ::dup(0);
     ::close(descriptor);
     load(kLoads - 10);
-    EXPECT_EQ(LinesOf("/proc/self/maps"), mappings);
+    if (!kHasAsan && !kHasTsan) {  // a sanitizer has mappings of its own
+      EXPECT_EQ(LinesOf("/proc/self/maps"), mappings);
+    }
     const int later_descriptor = ::dup(0);
     ::close(later_descriptor);
     EXPECT_EQ(later_descriptor, descriptor);
