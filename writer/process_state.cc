@@ -109,7 +109,7 @@ void StartNow() noexcept {
   } catch (...) {
   }
   if (!is_ready && !g_image.is_disabled.load(std::memory_order_relaxed)) {
-    constexpr char kWhat[] =
+    static constexpr char kWhat[] =  // outlives this call
         "no memory to start: metrics are off in this process";
     g_image.start_error.store(kWhat, std::memory_order_relaxed);
     g_image.is_disabled.store(true, std::memory_order_relaxed);

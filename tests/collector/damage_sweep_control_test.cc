@@ -13,6 +13,7 @@
 #include "tests/collector/damage_sweep.h"
 #include "tests/common/golden_file.h"
 #include "tests/testing/mutant.h"
+#include "tests/testing/sanitizers.h"
 #include "tests/testing/test_directory.h"
 
 namespace tine::testing {
@@ -68,11 +69,25 @@ bool IsCaught(const char* mutant) {
   return !WIFEXITED(status) || WEXITSTATUS(status) != 0;
 }
 
-TEST(DamageSweepControlTest, ReadingWithoutAMistakePasses) {
+void SkipUnderSanitizers() {
+  if (kHasAsan || kHasTsan) {
+    GTEST_SKIP() << "a sanitizer takes more time than a mistake may";
+  }
+}
+
+class DamageSweepControlTest : public ::testing::Test {
+ protected:
+  void SetUp() override { SkipUnderSanitizers(); }
+};
+
+TEST_F(DamageSweepControlTest, ReadingWithoutAMistakePasses) {
   EXPECT_FALSE(IsCaught(nullptr));
 }
 
-class DamageSweepMutantTest : public ::testing::TestWithParam<const char*> {};
+class DamageSweepMutantTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override { SkipUnderSanitizers(); }
+};
 
 TEST_P(DamageSweepMutantTest, IsCaught) { EXPECT_TRUE(IsCaught(GetParam())); }
 
