@@ -129,12 +129,16 @@ void Exec(bool has_thread) {
 void FirstThreadEnded(bool has_thread) {
   WatchBench bench(has_thread);
   WriterProcess writer(bench.path(),
-                       [](const Counter& counter, std::atomic<uint64_t>*) {
-                         std::thread([counter] {
+                       [](const Counter& counter, std::atomic<uint64_t>* mark) {
+                         std::thread([counter, mark] {
                            for (;;) {
                              counter.Increment();
+                             *mark = 1;
                            }
                          }).detach();
+                         while (*mark == 0) {  // it has begun
+                           ::sched_yield();
+                         }
                          // As pthread_exit does, without unwinding this stack.
                          ::syscall(SYS_exit, 0);
                        });
