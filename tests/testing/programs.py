@@ -16,6 +16,13 @@ def path(label_path):
     return os.path.abspath(label_path)
 
 
+def is_sanitized(program):
+    """Was the program at this path built with a sanitizer of memory or races?"""
+    with open(program, 'rb') as binary:
+        content = binary.read()
+    return b'__asan_init' in content or b'__tsan_init' in content
+
+
 def metrics_directory(case):
     """A new directory in shared memory, removed at the end of the test case."""
     directory = tempfile.mkdtemp(prefix='test-tine-', dir='/dev/shm')

@@ -12,6 +12,7 @@ import tempfile
 import unittest
 
 from tests.testing import outcome_lines
+from tests.testing import programs
 
 TIMEOUT_S = 120
 
@@ -72,16 +73,10 @@ def run(program, tests, mutant=None):
         return code, output.read()
 
 
-def is_sanitized(program):
-    with open('tests/writer/%s_with_mutants' % program, 'rb') as binary:
-        content = binary.read()
-    return b'__asan_init' in content or b'__tsan_init' in content
-
-
 class HostControlTest(unittest.TestCase):
     def check(self, mutant):
         program, tests = CONTROLS[mutant]
-        if is_sanitized(program):
+        if programs.is_sanitized('tests/writer/%s_with_mutants' % program):
             self.skipTest('a sanitizer changes what a mistake does')
         code, output = run(program, tests)
         self.assertEqual(code, 0, output)
