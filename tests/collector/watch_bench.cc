@@ -12,6 +12,7 @@
 
 #include "collector/text_encoder.h"
 #include "common/unique_fd.h"
+#include "tests/testing/child_process.h"
 
 namespace tine::collector {
 namespace {
@@ -101,7 +102,9 @@ WatchBench::WatchBench(bool has_thread, uint32_t rescan_interval_ms)
 WatchBench::~WatchBench() {
   collector_.reset();
   EXPECT_EQ(CountEntries("/proc/self/fd"), descriptor_count_);
-  EXPECT_EQ(CountEntries("/proc/self/task"), thread_count_);
+  // A thread that was joined may still be on its way out of the kernel.
+  EXPECT_TRUE(testing::WaitUntil(
+      [this] { return CountEntries("/proc/self/task") == thread_count_; }));
 }
 
 CollectorOptions WatchBench::Options() const {
