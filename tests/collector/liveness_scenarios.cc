@@ -22,6 +22,7 @@
 #include "tests/collector/watch_bench.h"
 #include "tests/collector/writer_process.h"
 #include "tests/testing/child_process.h"
+#include "tests/testing/sanitizers.h"
 
 namespace tine::collector {
 namespace {
@@ -127,6 +128,10 @@ void Exec(bool has_thread) {
 
 // Then /proc calls the process a zombie.
 void FirstThreadEnded(bool has_thread) {
+  if (has_thread && testing::kHasTsan) {
+    GTEST_SKIP() << "thread sanitizer ends the child of a threaded process "
+                    "that makes a thread again";
+  }
   WatchBench bench(has_thread);
   WriterProcess writer(bench.path(),
                        [](const Counter& counter, std::atomic<uint64_t>* mark) {
