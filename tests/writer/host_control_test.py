@@ -15,6 +15,7 @@ from tests.testing import outcome_lines
 from tests.testing import programs
 
 TIMEOUT_S = 120
+ATTEMPTS = 8
 
 # mutant: (program, tests of it)
 CONTROLS = {
@@ -83,8 +84,12 @@ class HostControlTest(unittest.TestCase):
         if '[  SKIPPED ]' in output:
             self.skipTest('the test is skipped here')
         self.assertIn('[       OK ]', output)
-        code, output = run(program, tests, mutant)
-        self.assertNotEqual(code, 0, output)
+        # Some mistakes need a signal at the right instruction.
+        for _ in range(ATTEMPTS):
+            code, output = run(program, tests, mutant)
+            if code != 0:
+                return
+        self.fail('never seen: ' + output)
 
 
 def add_cases():

@@ -202,8 +202,9 @@ TEST_F(SealTest, ThreadsOldAndNewMakeNoSystemCall) {
   EXPECT_EQ(files[0].dropped_observations + SumU64(files, "d_total{unknown}") +
                 SumU64(files, "d_total{__overflow__}"),
             1u * kThreads * kAdds);
-  // New threads took no slots: theirs is slot 0's.
-  EXPECT_EQ(files[0].blocks.size(), 1u + kThreads / 2);
+  // New threads took no slots: theirs is slot 0's. (An old one whose first add
+  // met another's has no block of its own either.)
+  EXPECT_LE(files[0].blocks.size(), 1u + kThreads / 2);
 }
 
 // Strings come from the host's malloc, which has some in store here.
