@@ -55,7 +55,9 @@ CONTROLS = {
 def run(program, tests, mutant=None):
     """Runs these tests; their exit code and what they printed."""
     environment = dict(os.environ)
-    environment.pop('TESTBRIDGE_TEST_ONLY', None)
+    # What is meant for this test, and not for those that it runs.
+    for name in ('TESTBRIDGE_TEST_ONLY', 'XML_OUTPUT_FILE', 'TEST_TOTAL_SHARDS'):
+        environment.pop(name, None)
     if mutant:
         environment['TINE_MUTANT'] = mutant
     # No pipe: processes that a failing test leaves behind would keep it open.
