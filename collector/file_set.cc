@@ -203,9 +203,8 @@ bool FileSet::LookAgain(Names::iterator it, const struct stat& info,
     case NameState::kFollowed:
       break;
   }
-  if (!may_be_dead) {
-    return false;
-  }
+  // Something else than a death: it was elsewhere for a moment, where no event
+  // told of one.
   is_ranking_stale_ |= known.file->Probe();
   return known.file->liveness() == Liveness::kLive;
 }

@@ -28,6 +28,7 @@ constexpr Mutant kMutants[] = {
     {"failed_listing_forgotten", "ListingFails"},
     {"no_probe_after_close", "LockFreedAfterTheEvent"},
     {"death_elsewhere_missed", "DeadElsewhere"},
+    {"death_on_a_short_trip_missed", "DeadOnAShortTrip"},
     {"death_of_unopened_missed", "DyingWhileItIsOpened"},
     {"polling_not_listed", "InstancesUsedUp"},
     {"vanished_dropped", "UnlinkedLiveFile"},

@@ -228,6 +228,22 @@ void DeadElsewhere(bool has_thread) {
   EXPECT_EQ(bench.statistics().files.dead_writers, 1u);
 }
 
+// The same, before anybody has noticed that it was away.
+void DeadOnAShortTrip(bool has_thread) {
+  WatchBench bench(has_thread);
+  auto file = bench.NewFile("a", 3);
+  bench.ExpectFresh();
+  const std::string away = bench.workshop() + "/a";
+  bench.collector().WithScrape(
+      [&](const MergedFamilies&, const CollectorStatistics&) {
+        ::rename(file->path().c_str(), away.c_str());
+        file->ReleaseLifeLock();
+        ::rename(away.c_str(), file->path().c_str());
+      });
+  bench.ExpectFresh();
+  EXPECT_EQ(bench.statistics().files.dead_writers, 1u);
+}
+
 // The event came before the collector had the file open, the end of the lock
 // after it.
 void DyingWhileItIsOpened(bool has_thread) {
@@ -332,6 +348,7 @@ std::vector<FaultScenario> WatchScenarios() {
       SCENARIO(LockFreedAfterTheEvent),
       SCENARIO(RenamedAndDead),
       SCENARIO(DeadElsewhere),
+      SCENARIO(DeadOnAShortTrip),
       SCENARIO(DyingWhileItIsOpened),
       SCENARIO(DirectoryMadeAgain),
       SCENARIO(DirectoryReplacedAndBack),
