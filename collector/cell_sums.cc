@@ -110,11 +110,21 @@ bool HasFallen(const uint64_t* __restrict cells,
   return (borrow & kTopBit) != 0;
 }
 
-void CellSums::Reset() {
-  std::fill(counts_.begin(), counts_.end(), 0);
-  std::fill(values_.begin(), values_.end(), ExactSum());
-  for (GaugeMerge& gauge : gauges_) {
-    gauge.Reset();
+void CellSums::ResetTo(const CellSums& base) {
+  std::fill(
+      std::copy(base.counts_.begin(), base.counts_.end(), counts_.begin()),
+      counts_.end(), 0);
+  std::fill(
+      std::copy(base.values_.begin(), base.values_.end(), values_.begin()),
+      values_.end(), ExactSum());
+  // A gauge that is absent in `base` may be another one there: indexes are used
+  // again.
+  for (size_t i = 0; i < gauges_.size(); ++i) {
+    if (i < base.gauges_.size() && base.gauges_[i].is_present()) {
+      gauges_[i] = base.gauges_[i];
+    } else {
+      gauges_[i].Reset();
+    }
   }
 }
 

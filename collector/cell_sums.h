@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "collector/gauge_merge.h"
 #include "common/exact_sum.h"
 #include "common/record_layout.h"
@@ -36,15 +37,36 @@ class CellSums {
 
   // Each returns the first of `count` new indexes, which lie one after the
   // other.
-  uint32_t NewCounts(size_t count) { return Grow(&counts_, count); }
-  uint32_t NewValue() { return Grow(&values_, 1); }
+  uint32_t NewCounts(size_t count) {
+    return New(&free_counts_[count], &counts_, count);
+  }
+  uint32_t NewValue() { return New(&free_values_, &values_, 1); }
   uint32_t NewGauge(format::GaugeMode mode) {
-    gauges_.emplace_back(mode);
-    return static_cast<uint32_t>(gauges_.size() - 1);
+    const uint32_t index = New(&free_gauges_, &gauges_, 1);
+    gauges_[index] = GaugeMerge(mode);
+    return index;
   }
 
-  // Before the sources are added: everything back to nothing.
-  void Reset();
+  // No source has these indexes any more, nor does any base: they may be given
+  // out again.
+  void FreeCounts(uint32_t first, size_t count) {
+    free_counts_[count].push_back(first);
+  }
+  void FreeValue(uint32_t index) { free_values_.push_back(index); }
+  void FreeGauge(uint32_t index) { free_gauges_.push_back(index); }
+
+  // Before the sources are added: everything back to what `base` has, which was
+  // made from these sums at some time before; what it does not know, to
+  // nothing.
+  void ResetTo(const CellSums& base);
+  void Reset() { ResetTo(CellSums()); }
+
+  // What has come together at the index that belongs to nobody.
+  void ClearNobody() {
+    counts_[kNobody] = 0;
+    values_[kNobody] = ExactSum();
+    gauges_[kNobody].Reset();
+  }
 
   // u64 counters, buckets, numbers of observations.
   uint64_t* counts() { return counts_.data(); }
@@ -57,7 +79,13 @@ class CellSums {
 
  private:
   template <typename T>
-  static uint32_t Grow(std::vector<T>* cells, size_t count) {
+  static uint32_t New(std::vector<uint32_t>* free, std::vector<T>* cells,
+                      size_t count) {
+    if (!free->empty()) {
+      const uint32_t first = free->back();
+      free->pop_back();
+      return first;
+    }
     const auto first = static_cast<uint32_t>(cells->size());
     cells->resize(cells->size() + count);
     return first;
@@ -66,6 +94,9 @@ class CellSums {
   std::vector<uint64_t> counts_;
   std::vector<ExactSum> values_;
   std::vector<GaugeMerge> gauges_;
+  absl::flat_hash_map<size_t, std::vector<uint32_t>> free_counts_;  // by length
+  std::vector<uint32_t> free_values_;
+  std::vector<uint32_t> free_gauges_;
 };
 
 }  // namespace tine::collector

@@ -22,6 +22,9 @@ constexpr uint64_t kSecondProbeMs = 1'000;
 
 constexpr uint64_t kDirectoryCheckMs = 1'000;
 
+// Somebody folds every few seconds; a scrape takes milliseconds.
+constexpr int kMaxScrapeAttempts = 10;
+
 // The thread opens so many new files, then lets a scrape have the lock.
 constexpr size_t kOpenBatch = 64;
 
@@ -45,14 +48,22 @@ FileSet::Options FileSetOptions(const CollectorOptions& options) {
   return result;
 }
 
+Folder::Options FolderOptions(const CollectorOptions& options) {
+  Folder::Options result = options.folding;
+  result.log = options.log;
+  return result;
+}
+
 }  // namespace
 
 Collector::Collector(CollectorOptions options)
     : options_(std::move(options)),
       start_ms_(NowMs()),
       watcher_(options_.directory, options_.may_create_directory),
-      view_(options_.view_limits),
-      files_(FileSetOptions(options_), &view_) {}
+      folder_(FolderOptions(options_)),
+      view_(std::make_unique<MergedView>(options_.view_limits)),
+      files_(std::make_unique<FileSet>(FileSetOptions(options_), view_.get(),
+                                       &folder_.archive())) {}
 
 Collector::~Collector() { Stop(); }
 
@@ -104,13 +115,17 @@ void Collector::WorkLocked(uint64_t now_ms) {
       last_rescan_ms_ == 0 ||
       now_ms - last_rescan_ms_ >= options_.min_rescan_distance_ms;
   CatchUpLocked(now_ms, is_distant);
-  files_.OpenPending(kOpenBatch);
+  files_->OpenPending(kOpenBatch);
   ProbeHintsLocked(now_ms, /*is_scrape=*/false);
   NoteReadinessLocked(now_ms);
+  if (is_ready_.load(std::memory_order_relaxed) &&
+      now_ms - last_fold_ms_ >= options_.min_fold_distance_ms) {
+    FoldLocked(now_ms);
+  }
 }
 
 int Collector::WaitMsLocked(uint64_t now_ms) const {
-  if (files_.pending_count() > 0) {
+  if (files_->pending_count() > 0) {
     return 0;
   }
   uint64_t due_ms = last_directory_check_ms_ + kDirectoryCheckMs;
@@ -132,11 +147,14 @@ void Collector::CatchUpLocked(uint64_t now_ms, bool may_rescan) {
   if (!watcher_.IsCurrent()) {
     CheckDirectoryLocked();
   }
+  if (!SyncArchiveLocked()) {
+    return;
+  }
   const DirectoryWatcher::Changes changes = watcher_.Drain();
   is_rescan_needed_ |= changes.is_rescan_needed;
   overflow_count_ += changes.overflow_count;
   for (const auto& [name, may_be_dead] : changes.names) {
-    if (files_.Look(name, may_be_dead)) {
+    if (files_->Look(name, may_be_dead)) {
       hints_[name] = {now_ms + kFirstProbeMs, false};
     }
   }
@@ -150,7 +168,7 @@ void Collector::CheckDirectoryLocked() {
   const DirectoryWatcher::Mode mode_before = watcher_.mode();
   const std::string problem_before = watcher_.problem();
   if (watcher_.Refresh()) {
-    files_.SetDirectory(watcher_.directory_fd());
+    files_->SetDirectory(watcher_.directory_fd());
     is_rescan_needed_ = true;
   }
   if (!options_.log || (watcher_.mode() == mode_before &&
@@ -173,10 +191,34 @@ void Collector::CheckDirectoryLocked() {
   }
 }
 
+bool Collector::SyncArchiveLocked() {
+  if (watcher_.directory_fd() < 0) {
+    return true;
+  }
+  folder_.Attach(watcher_.directory_fd());
+  if (!folder_.IsStale()) {
+    return true;
+  }
+  auto view = std::make_unique<MergedView>(options_.view_limits);
+  if (!folder_.Load(view.get()).ok()) {
+    return false;
+  }
+  auto files = std::make_unique<FileSet>(FileSetOptions(options_), view.get(),
+                                         &folder_.archive());
+  files->SetDirectory(watcher_.directory_fd());
+  files->TakeHistoryOf(*files_);
+  files_ = std::move(files);
+  view_ = std::move(view);
+  hints_.clear();
+  is_rescan_needed_ = true;
+  last_rescan_ms_ = 0;
+  return true;
+}
+
 void Collector::RescanLocked(uint64_t now_ms) {
   CheckDirectoryLocked();
-  is_rescan_needed_ = !files_.Rescan();
-  files_.ProbeAll();
+  is_rescan_needed_ = !files_->Rescan();
+  files_->ProbeAll();
   last_rescan_ms_ = now_ms;
   ++rescan_count_;
 }
@@ -189,7 +231,7 @@ void Collector::ProbeHintsLocked(uint64_t now_ms, bool is_scrape) {
     if (!is_due && !is_scrape) {
       continue;
     }
-    if (!files_.ProbeAgain(current->first) || (is_due && hint.is_last)) {
+    if (!files_->ProbeAgain(current->first) || (is_due && hint.is_last)) {
       hints_.erase(current);
     } else if (is_due) {
       hint = {now_ms + kSecondProbeMs, true};
@@ -197,12 +239,27 @@ void Collector::ProbeHintsLocked(uint64_t now_ms, bool is_scrape) {
   }
 }
 
+void Collector::FoldLocked(uint64_t now_ms) {
+  last_fold_ms_ = now_ms;
+  folder_.RemoveTempFiles(*files_);
+  if (folder_.Fold(files_.get(), *view_)) {
+    files_->Sweep();
+  }
+}
+
+void Collector::FoldNow() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  CatchUpLocked(NowMs(), /*may_rescan=*/true);
+  files_->OpenPending(SIZE_MAX);
+  FoldLocked(NowMs());
+}
+
 void Collector::NoteReadinessLocked(uint64_t now_ms) {
   if (is_ready_.load(std::memory_order_relaxed)) {
     return;
   }
-  const bool has_all = !is_rescan_needed_ && files_.pending_count() == 0;
-  if (has_all && files_.unopened_count() > 0 &&
+  const bool has_all = !is_rescan_needed_ && files_->pending_count() == 0;
+  if (has_all && files_->unopened_count() > 0 &&
       now_ms - start_ms_ < options_.max_start_ms) {
     is_rescan_needed_ = true;  // tries to open them again
     return;
@@ -223,16 +280,34 @@ void Collector::WithScrape(const ScrapeUser& use) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const uint64_t start_ns = NowNs();
   const uint64_t now_ms = start_ns / 1'000'000;
-  is_rescan_needed_ |= watcher_.mode() == DirectoryWatcher::Mode::kPolling;
-  CatchUpLocked(now_ms, /*may_rescan=*/true);
-  files_.OpenPending(SIZE_MAX);
-  ProbeHintsLocked(now_ms, /*is_scrape=*/true);
-  NoteReadinessLocked(now_ms);
-  files_.AddAll();
-  const MergedFamilies& families = view_.Finish();
+  for (int attempt = 0; !TryScrapeLocked(now_ms); ++attempt) {
+    if (attempt == kMaxScrapeAttempts) {
+      throw std::runtime_error("cannot read what dead writers have left: " +
+                               (folder_.statistics().problem.empty()
+                                    ? "it changes faster than it can be read"
+                                    : folder_.statistics().problem));
+    }
+  }
+  const MergedFamilies& families = view_->Finish();
   ++scrape_count_;
   last_scrape_seconds_ = static_cast<double>(NowNs() - start_ns) * 1e-9;
   use(families, StatisticsLocked());
+}
+
+// Who does not fold reads the archive, the files, and looks again whether the
+// archive is still the same: a file that was folded in between would be
+// missing, or count twice.
+bool Collector::TryScrapeLocked(uint64_t now_ms) {
+  is_rescan_needed_ |= watcher_.mode() == DirectoryWatcher::Mode::kPolling;
+  if (!SyncArchiveLocked()) {
+    return false;
+  }
+  CatchUpLocked(now_ms, /*may_rescan=*/true);
+  files_->OpenPending(SIZE_MAX);
+  ProbeHintsLocked(now_ms, /*is_scrape=*/true);
+  NoteReadinessLocked(now_ms);
+  files_->AddAll();
+  return watcher_.directory_fd() < 0 || !folder_.IsStale();
 }
 
 CollectorStatistics Collector::statistics() const {
@@ -242,10 +317,11 @@ CollectorStatistics Collector::statistics() const {
 
 CollectorStatistics Collector::StatisticsLocked() const {
   CollectorStatistics statistics;
-  statistics.files = files_.statistics();
-  statistics.conflicts = view_.Conflicts();
-  statistics.series_count = view_.series_count();
-  statistics.refused_families = view_.refused_family_count();
+  statistics.files = files_->statistics();
+  statistics.folding = folder_.statistics();
+  statistics.conflicts = view_->Conflicts();
+  statistics.series_count = view_->series_count();
+  statistics.refused_families = view_->refused_family_count();
   statistics.scrapes = scrape_count_;
   statistics.last_scrape_seconds = last_scrape_seconds_;
   statistics.rescans = rescan_count_;
@@ -260,7 +336,7 @@ CollectorStatistics Collector::StatisticsLocked() const {
 std::vector<FileReport> Collector::ReportFiles() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<FileReport> reports;
-  for (const auto& file : files_.files()) {
+  for (const auto& file : files_->files()) {
     FileReport report;
     report.name = file->name();
     report.state = FileStateName(file->state());
@@ -282,7 +358,7 @@ std::vector<FileReport> Collector::ReportFiles() const {
     }
     reports.push_back(std::move(report));
   }
-  for (RefusedFile& file : files_.RefusedFiles()) {
+  for (RefusedFile& file : files_->RefusedFiles()) {
     FileReport report;
     report.name = std::move(file.name);
     report.state = FileStateName(FileState::kQuarantined);

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "collector/directory_watcher.h"
 #include "collector/file_set.h"
+#include "collector/folder.h"
 #include "collector/liveness.h"
 #include "collector/merged_family.h"
 #include "collector/merged_view.h"
@@ -28,6 +30,7 @@ namespace tine::collector {
 // What the collector knows of itself; for its own metrics and its status page.
 struct CollectorStatistics {
   FileSetStatistics files;
+  FolderStatistics folding;
   std::vector<FamilyConflict> conflicts;  // in force
   size_t series_count = 0;
   uint64_t refused_families = 0;
@@ -65,6 +68,11 @@ struct CollectorOptions {
   uint64_t max_file_bytes = 64 << 20;
   size_t max_series_per_file = 100'000;
   LogSink log;
+  // What dead writers leave. (`log` is that above.) Folding needs Start(), or
+  // FoldNow().
+  Folder::Options folding;
+  // A fold writes the whole archive: no more often than this.
+  uint32_t min_fold_distance_ms = 2'000;
   // Nothing: this process's.
   std::optional<HostIdentity> host;
   // inotify is a hint; so now and then everything is looked at.
@@ -94,10 +102,14 @@ class Collector {
 
   // Calls `use` with all that was published before this call. What it is given
   // is valid until it returns; other scrapes wait meanwhile. `use` must not
-  // call the collector.
+  // call the collector. Throws std::runtime_error when what dead writers left
+  // cannot be read: without it the answer would be a part.
   using ScrapeUser =
       std::function<void(const MergedFamilies&, const CollectorStatistics&)>;
   void WithScrape(const ScrapeUser& use);
+
+  // Folds what can be folded now. Without Start(), for one-shot use.
+  void FoldNow();
 
   // False after the start until every file was read or judged once (at most
   // max_start_ms), so that a restart never serves a part. Does not wait for the
@@ -122,7 +134,13 @@ class Collector {
   // Takes the watch's news. `may_rescan`: list the directory if that is needed.
   void CatchUpLocked(uint64_t now_ms, bool may_rescan);
   void CheckDirectoryLocked();
+  // Makes sure that the archive in memory is the one on disk; where it is not,
+  // begins anew with it. False when it cannot be read.
+  bool SyncArchiveLocked();
   void RescanLocked(uint64_t now_ms);
+  void FoldLocked(uint64_t now_ms);
+  // One attempt at a scrape; false when somebody has folded meanwhile.
+  bool TryScrapeLocked(uint64_t now_ms);
   void ProbeHintsLocked(uint64_t now_ms, bool is_scrape);
   void NoteReadinessLocked(uint64_t now_ms);
   CollectorStatistics StatisticsLocked() const;
@@ -133,12 +151,15 @@ class Collector {
   mutable std::mutex mutex_;
   // Guarded by mutex_ from here on.
   DirectoryWatcher watcher_;
-  MergedView view_;
-  FileSet files_;
+  Folder folder_;
+  // Made anew when another process has changed the archive.
+  std::unique_ptr<MergedView> view_;
+  std::unique_ptr<FileSet> files_;
   absl::flat_hash_map<std::string, Hint> hints_;  // by name
   bool is_rescan_needed_ = true;
   uint64_t last_rescan_ms_ = 0;
   uint64_t last_directory_check_ms_ = 0;
+  uint64_t last_fold_ms_ = 0;
   uint64_t scrape_count_ = 0;
   uint64_t rescan_count_ = 0;
   uint64_t overflow_count_ = 0;

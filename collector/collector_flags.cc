@@ -36,7 +36,11 @@ constexpr char kFooter[] =
 Files:
   PID.UUID.tine
       In the metrics directory: the numbers of one process. Nobody but that
-      process writes to it.
+      process writes to it. Once the process has ended, its numbers are added
+      to the archive and the file is removed.
+  .collector/archive
+      In the metrics directory, or archive in --state-dir: the numbers of
+      processes that have ended. Remove it and they are lost.
   /run/tine
       The metrics directory of a node. It must be sticky if others may write to
       it (mode 3770 or 3777), or every process could remove its neighbour's
@@ -288,6 +292,12 @@ std::optional<ExitCode> ParseCollectorFlags(int argc, const char* const* argv,
          "The metrics directory. If it does not exist yet, it is waited "
          "for.\nDefault: $TINE_DIR, else /run/tine if that exists, else"
          "\n/dev/shm/tine-UID, which is made")
+      ->type_name("DIRECTORY");
+  app.add_option(
+         "--state-dir", flags->state_directory,
+         "Where the archive is kept: what writers that have ended have "
+         "counted.\nClosed to everybody but the collector's user. Default: "
+         ".collector in\nthe metrics directory")
       ->type_name("DIRECTORY");
   AddWebFlags(&app, &raw);
   AddOnceFlags(&app, flags);

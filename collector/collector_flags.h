@@ -22,7 +22,8 @@ enum ExitCode : int {
 };
 
 struct CollectorFlags {
-  std::string directory;  // as given; empty: the default rule applies
+  std::string directory;        // as given; empty: the default rule applies
+  std::string state_directory;  // empty: ".collector" in the directory
   std::vector<ListenAddress> listen_addresses;
   std::string telemetry_path;
   bool once = false;

@@ -50,6 +50,7 @@ class FamilyGroup {
     uint64_t owner = SeriesBudget::kNoOwner;  // who came with it first
     SourceRank best_rank;                     // of the sources that hold it
     bool is_held = false;                     // by any source
+    bool is_free = false;                     // may become another opinion
   };
 
   // Finds or makes the opinion that `family` states. Nothing when there are too
@@ -65,6 +66,16 @@ class FamilyGroup {
   // Stays right as long as the group lives.
   StringListView label_names(uint32_t index) const;
 
+  // What of a group is in use, as bits by index.
+  struct Use {
+    uint64_t declarations = 0;
+    uint64_t label_names = 0;
+    std::vector<uint32_t> parts;  // by variant
+  };
+  // Lets go of what nobody uses. Returns how many series went.
+  size_t Sweep(const Use& use, const FamilyVariant::UsesTargets& uses,
+               const FamilyVariant::ReturnBudget& give_back, CellSums* sums);
+
   // Ranking: Begin, Offer for each source and declaration, End. End chooses the
   // winner and gives its texts to its variant. True when another variant is
   // shown than before.
@@ -72,14 +83,19 @@ class FamilyGroup {
   void Offer(uint32_t declaration, const SourceRank& rank);
   bool EndRanking();
 
-  bool has_conflict() const { return declarations_.size() > 1; }
+  bool has_conflict() const { return declaration_count_ > 1; }
   // The reasons in force, from the winner's point of view: type, mode, help,
   // unit, buckets.
   std::vector<std::string_view> ConflictReasons() const;
 
   const std::string& name() const { return name_; }
   const std::vector<Declaration>& declarations() const { return declarations_; }
+  uint32_t winner() const { return winner_; }  // among declarations()
+  size_t variant_count() const { return variants_.size(); }
   FamilyVariant* variant(uint32_t index) { return variants_[index].get(); }
+  const FamilyVariant* variant(uint32_t index) const {
+    return variants_[index].get();
+  }
   FamilyVariant* shown() {
     return variants_[declarations_[winner_].variant].get();
   }
@@ -89,18 +105,20 @@ class FamilyGroup {
 
  private:
   // Both lists are searched one by one, and one writer can make them long.
-  static constexpr size_t kMaxDeclarations = 64;
+  static constexpr size_t kMaxDeclarations = 64;  // bits of a u64
   static constexpr size_t kMaxLabelNameLists = 64;
 
   struct LabelNames {
     std::string packed;
     size_t count;
     uint64_t owner;
+    bool is_free = false;
   };
   uint32_t FindOrAddVariant(format::MetricType type, format::GaugeMode mode);
 
   const std::string name_;
   std::vector<Declaration> declarations_;
+  size_t declaration_count_ = 0;  // without free ones
   std::vector<std::unique_ptr<FamilyVariant>> variants_;
   std::deque<LabelNames> label_names_;  // views of them stay right as it grows
   uint32_t winner_ = 0;                 // among declarations_

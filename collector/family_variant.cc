@@ -46,8 +46,11 @@ std::optional<uint32_t> FamilyVariant::FindOrAddPart(ValueKind kind,
                                                      size_t bound_count,
                                                      SeriesBudget* budget) {
   std::vector<double> own_bounds(bounds, bounds + bound_count);
+  auto place = static_cast<uint32_t>(parts_.size());
   for (uint32_t i = 0; i < parts_.size(); ++i) {
-    if (parts_[i].kind == kind && parts_[i].bounds == own_bounds) {
+    if (parts_[i].is_free) {
+      place = i;
+    } else if (parts_[i].kind == kind && parts_[i].bounds == own_bounds) {
       return i;
     }
   }
@@ -58,12 +61,21 @@ std::optional<uint32_t> FamilyVariant::FindOrAddPart(ValueKind kind,
   const size_t new_bound_count = merged.size() - family_.bounds.size();
   // Every series gets these buckets too, whoever it belongs to.
   budget->SpendText(new_bound_count * sample_text_bytes_);
-  parts_.push_back(
-      {kind, std::move(own_bounds), {}, budget->owner, new_bound_count});
+  parts_.resize(std::max<size_t>(parts_.size(), place + 1));
+  parts_[place] = {kind,          std::move(own_bounds), {},
+                   budget->owner, new_bound_count,       false};
   if (family_.type == MetricType::kHistogram) {
     SetMergedBounds(std::move(merged));
   }
-  return static_cast<uint32_t>(parts_.size() - 1);
+  return place;
+}
+
+std::vector<double> FamilyVariant::UnionOfPartBounds() const {
+  std::vector<double> merged;
+  for (const Part& part : parts_) {
+    merged = part.is_free ? merged : UnionOfBounds(merged, part.bounds);
+  }
+  return merged;
 }
 
 bool FamilyVariant::MayAddPart(size_t merged_bound_count,
@@ -71,7 +83,8 @@ bool FamilyVariant::MayAddPart(size_t merged_bound_count,
   const size_t new_bound_count = merged_bound_count - family_.bounds.size();
   size_t own_bound_count = new_bound_count;
   for (const Part& part : parts_) {
-    own_bound_count += part.owner == budget.owner ? part.new_bound_count : 0;
+    own_bound_count +=
+        !part.is_free && part.owner == budget.owner ? part.new_bound_count : 0;
   }
   return budget.MayLengthen(parts_, kMaxParts) &&
          merged_bound_count <= kMaxMergedBounds &&
@@ -96,9 +109,13 @@ size_t FamilyVariant::SampleCount() const {
 }
 
 void FamilyVariant::SetMergedBounds(std::vector<double> merged) {
+  part_bounds_differ_ = false;
   for (Part& part : parts_) {
-    part_bounds_differ_ |= part.bounds != parts_[0].bounds;
-    part.merged_buckets = MergedBucketIndexes(part.bounds, merged);
+    if (!part.is_free) {
+      // The union of one list is that list.
+      part_bounds_differ_ |= part.bounds != merged;
+      part.merged_buckets = MergedBucketIndexes(part.bounds, merged);
+    }
   }
   family_.bounds = std::move(merged);
   family_.layout_id = NextLayoutId();
@@ -108,8 +125,8 @@ void FamilyVariant::SetMergedBounds(std::vector<double> merged) {
 }
 
 std::optional<SeriesTargets> FamilyVariant::FindOrAddSeries(
-    uint32_t part, LabelSet labels, bool may_add, SeriesBudget* budget,
-    CellSums* sums) {
+    uint32_t part, LabelSet labels, uint64_t created_wall_ns, bool may_add,
+    SeriesBudget* budget, CellSums* sums) {
   const auto it = index_.find(std::string_view(labels.packed()));
   if (it == index_.end()) {
     const uint64_t sample_bytes = SampleTextBytes(labels);
@@ -123,6 +140,8 @@ std::optional<SeriesTargets> FamilyVariant::FindOrAddSeries(
     sample_text_bytes_ += sample_bytes;
     MergedSeries series;
     series.labels = std::move(labels);
+    series.created_wall_ns = created_wall_ns;
+    series.owner = budget->owner;
     if (family_.type == MetricType::kHistogram) {
       series.buckets.resize(family_.bounds.size() + 1);
     }
@@ -133,6 +152,8 @@ std::optional<SeriesTargets> FamilyVariant::FindOrAddSeries(
     return entries_[entry].targets;
   }
   uint32_t at = *it;
+  uint64_t& created = family_.series[entries_[at].position].created_wall_ns;
+  created = std::min(created, created_wall_ns);
   for (; entries_[at].part != part; at = entries_[at].next_entry) {
     if (entries_[at].next_entry == kNone) {
       const uint32_t added = AddEntry(part, entries_[at].position, sums);
@@ -141,6 +162,14 @@ std::optional<SeriesTargets> FamilyVariant::FindOrAddSeries(
     }
   }
   return entries_[at].targets;
+}
+
+void FamilyVariant::ForEachSeries(
+    const std::function<void(const PartOfSeries&)>& use) const {
+  for (const Entry& entry : entries_) {
+    use({&family_.series[entry.position], parts_[entry.part].kind,
+         &parts_[entry.part].bounds, entry.targets});
+  }
 }
 
 uint32_t FamilyVariant::AddEntry(uint32_t part, uint32_t position,
@@ -176,6 +205,100 @@ SeriesTargets FamilyVariant::NewTargets(const Part& part,
       break;
   }
   return targets;
+}
+
+// ---- Letting go -------------------------------------------------------------
+
+void FamilyVariant::FreeTargets(const Entry& entry, CellSums* sums) const {
+  const SeriesTargets& targets = entry.targets;
+  if (targets.first_count != CellSums::kNobody) {
+    sums->FreeCounts(targets.first_count,
+                     family_.type == MetricType::kHistogram
+                         ? parts_[entry.part].bounds.size() + 1
+                         : 1);
+  }
+  if (targets.value != CellSums::kNobody) {
+    sums->FreeValue(targets.value);
+  }
+  if (targets.gauge != CellSums::kNobody) {
+    sums->FreeGauge(targets.gauge);
+  }
+}
+
+// `is_kept`: by a series' position.
+void FamilyVariant::KeepEntries(const std::vector<bool>& is_kept,
+                                const ReturnBudget& give_back, CellSums* sums) {
+  std::vector<uint32_t> new_positions(is_kept.size());
+  std::vector<MergedSeries> series;
+  size_t sorted_count = 0;
+  for (size_t i = 0; i < is_kept.size(); ++i) {
+    if (is_kept[i]) {
+      new_positions[i] = static_cast<uint32_t>(series.size());
+      series.push_back(std::move(family_.series[i]));
+      sorted_count += i < sorted_count_ ? 1 : 0;
+    } else {
+      const MergedSeries& gone = family_.series[i];
+      const uint64_t sample_bytes = SampleTextBytes(gone.labels);
+      sample_text_bytes_ -= sample_bytes;
+      give_back(gone.owner, 1, SampleCount() * sample_bytes);
+    }
+  }
+  std::vector<uint32_t> new_entries(entries_.size(), kNone);
+  std::vector<Entry> entries;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    if (is_kept[entries_[i].position]) {
+      new_entries[i] = static_cast<uint32_t>(entries.size());
+      entries.push_back(entries_[i]);
+      entries.back().position = new_positions[entries_[i].position];
+    } else {
+      FreeTargets(entries_[i], sums);
+    }
+  }
+  // A chain is kept whole or not at all, its first entry before the others.
+  std::vector<bool> is_first(entries.size(), true);
+  for (Entry& entry : entries) {
+    if (entry.next_entry != kNone) {
+      entry.next_entry = new_entries[entry.next_entry];
+      is_first[entry.next_entry] = false;
+    }
+  }
+  index_.clear();
+  family_.series = std::move(series);
+  entries_ = std::move(entries);
+  for (uint32_t i = 0; i < entries_.size(); ++i) {
+    if (is_first[i]) {
+      index_.insert(i);
+    }
+  }
+  sorted_count_ = sorted_count;
+  family_.layout_id = NextLayoutId();
+}
+
+size_t FamilyVariant::Sweep(const UsesTargets& uses, uint32_t parts,
+                            const ReturnBudget& give_back, CellSums* sums) {
+  std::vector<bool> is_kept(family_.series.size());
+  for (const Entry& entry : entries_) {
+    if (!is_kept[entry.position] && uses(entry.targets)) {
+      is_kept[entry.position] = true;
+    }
+  }
+  const size_t count_before = family_.series.size();
+  if (std::find(is_kept.begin(), is_kept.end(), false) != is_kept.end()) {
+    KeepEntries(is_kept, give_back, sums);
+  }
+  for (const Entry& entry : entries_) {
+    parts |= uint32_t{1} << entry.part;
+  }
+  bool has_new_free_part = false;
+  for (uint32_t i = 0; i < parts_.size(); ++i) {
+    const bool is_free = (parts >> i & 1) == 0;
+    has_new_free_part |= is_free && !parts_[i].is_free;
+    parts_[i].is_free = is_free;
+  }
+  if (has_new_free_part && family_.type == MetricType::kHistogram) {
+    SetMergedBounds(UnionOfPartBounds());
+  }
+  return count_before - family_.series.size();
 }
 
 void FamilyVariant::SetTexts(std::string_view name, std::string_view help,

@@ -5,6 +5,7 @@
 #define TINE_COLLECTOR_FAMILY_VARIANT_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -48,9 +49,29 @@ class FamilyVariant {
   // Nothing when the series is new and `may_add` is false, or more than the
   // budget has.
   std::optional<SeriesTargets> FindOrAddSeries(uint32_t part, LabelSet labels,
+                                               uint64_t created_wall_ns,
                                                bool may_add,
                                                SeriesBudget* budget,
                                                CellSums* sums);
+
+  // What one part of one series is.
+  struct PartOfSeries {
+    const MergedSeries* series;
+    format::ValueKind kind;
+    const std::vector<double>* bounds;
+    SeriesTargets targets;
+  };
+  void ForEachSeries(const std::function<void(const PartOfSeries&)>& use) const;
+
+  // Lets go of series that nobody `uses`, and gives their sums back. Returns
+  // how many. A part that no series has and that `parts` (bits by its index)
+  // does not name may be another one from now on.
+  using UsesTargets = std::function<bool(const SeriesTargets&)>;
+  // An owner gets back what it has spent on so many series, and bytes of text.
+  using ReturnBudget = std::function<void(uint64_t owner, size_t series_count,
+                                          uint64_t text_bytes)>;
+  size_t Sweep(const UsesTargets& uses, uint32_t parts,
+               const ReturnBudget& give_back, CellSums* sums);
 
   // What is written above the series.
   void SetTexts(std::string_view name, std::string_view help,
@@ -68,15 +89,16 @@ class FamilyVariant {
 
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
-  static constexpr size_t kMaxParts = 32;
+  static constexpr size_t kMaxParts = 32;  // bits of a u32
   static constexpr size_t kMaxMergedBounds = 2 * format::kMaxBounds;
 
   struct Part {
     format::ValueKind kind;
     std::vector<double> bounds;
-    std::vector<uint32_t> merged_buckets;  // where its buckets go
-    uint64_t owner;                        // who came with it first
-    size_t new_bound_count;                // bounds that nobody had before
+    std::vector<uint32_t> merged_buckets;     // where its buckets go
+    uint64_t owner = SeriesBudget::kNoOwner;  // who came with it first
+    size_t new_bound_count = 0;               // bounds that nobody had before
+    bool is_free = false;
   };
   // The sums that one part of a series has. The entry of a series' first part
   // has the series' index; those of further parts hang on it and are listed
@@ -123,7 +145,11 @@ class FamilyVariant {
   size_t SampleCount() const;
   SeriesTargets NewTargets(const Part& part, CellSums* sums) const;
   uint32_t AddEntry(uint32_t part, uint32_t position, CellSums* sums);
+  std::vector<double> UnionOfPartBounds() const;
   void SetMergedBounds(std::vector<double> merged);
+  void FreeTargets(const Entry& entry, CellSums* sums) const;
+  void KeepEntries(const std::vector<bool>& is_kept,
+                   const ReturnBudget& give_back, CellSums* sums);
   void SortSeries();
   void FillSeries(const Entry& entry, const CellSums& sums,
                   MergedSeries* series) const;

@@ -10,8 +10,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/hash/hash.h"
-#include "absl/strings/string_view.h"
 #include "common/metric_file_name.h"
 
 namespace tine::collector {
@@ -45,14 +43,10 @@ uint64_t NowMs() {
 
 }  // namespace
 
-size_t FileSet::UuidHash::operator()(const FileUuid& uuid) const {
-  return absl::Hash<absl::string_view>()(absl::string_view(
-      reinterpret_cast<const char*>(uuid.bytes), sizeof(uuid.bytes)));
-}
-
-FileSet::FileSet(Options options, MergedView* view)
+FileSet::FileSet(Options options, MergedView* view, const Archive* archive)
     : options_(std::move(options)),
       view_(view),
+      archive_(archive),
       probe_(options_.host),
       accounts_(options_.limits) {
   context_.view = view;
@@ -74,6 +68,19 @@ void FileSet::Log(LogLevel level, OwnerAccount* account,
   }
 }
 
+void FileSet::TakeHistoryOf(const FileSet& other) {
+  for (const auto& [name, known] : other.names_) {
+    if (!known.noted.empty()) {
+      told_[name] = known.noted;
+    }
+  }
+  problems_ = other.problems_;
+  open_failures_ = other.open_failures_;
+  look_count_ = other.look_count_;
+  unlogged_count_ = other.unlogged_count_;
+  context_.read_counters = other.context_.read_counters;
+}
+
 // ---- Names ------------------------------------------------------------------
 
 void FileSet::SetDirectory(int directory_fd) {
@@ -85,7 +92,8 @@ void FileSet::SetDirectory(int directory_fd) {
   for (const std::string& name : names) {
     Forget(names_.find(name));
   }
-  temp_file_count_ = 0;
+  leftovers_.clear();
+  temp_files_.clear();
   left_out_count_ = 0;
   struct statfs info;
   if (directory_fd >= 0 && ::fstatfs(directory_fd, &info) == 0) {
@@ -104,18 +112,23 @@ bool FileSet::Rescan() {
     return false;
   }
   ++rescan_;
-  temp_file_count_ = 0;
+  temp_files_.clear();
   left_out_count_ = 0;
   while (const dirent* entry = ::readdir(listing.get())) {
     if (ParseMetricFileName(entry->d_name).has_value()) {
       TakeListed(entry->d_name, entry->d_ino);
-    } else {
-      temp_file_count_ += IsTempFileName(entry->d_name) ? 1 : 0;
+    } else if (IsTempFileName(entry->d_name)) {
+      temp_files_.emplace_back(entry->d_name);
     }
   }
   std::vector<std::string> gone;
   for (const auto& [name, known] : names_) {
     if (known.rescan != rescan_) {
+      gone.push_back(name);
+    }
+  }
+  for (const auto& [name, leftover] : leftovers_) {
+    if (leftover.rescan != rescan_) {
       gone.push_back(name);
     }
   }
@@ -129,6 +142,11 @@ bool FileSet::Rescan() {
 // happened to the name; but what was refused may have been mended.
 void FileSet::TakeListed(const std::string& name, uint64_t inode) {
   const auto it = names_.find(name);
+  const auto leftover = leftovers_.find(name);
+  if (leftover != leftovers_.end() && leftover->second.inode == inode) {
+    leftover->second.rescan = rescan_;
+    return;
+  }
   if (it == names_.end()) {
     Look(name, /*may_be_dead=*/false);
     return;
@@ -153,6 +171,13 @@ bool FileSet::Look(const std::string& name, bool may_be_dead) {
   }
   struct stat info;
   const bool exists = LookAtName(name, &info);
+  const auto leftover = leftovers_.find(name);
+  if (leftover != leftovers_.end()) {
+    if (exists && info.st_ino == leftover->second.inode) {
+      return false;
+    }
+    leftovers_.erase(leftover);
+  }
   const auto it = names_.find(name);
   if (it == names_.end()) {
     if (exists) {
@@ -214,6 +239,11 @@ void FileSet::SetAside(const std::string& name, const struct stat& info) {
   const std::string_view problem = accounts_.TakePlace(account);
   if (problem.empty()) {
     Name& added = names_[name];
+    const auto told = told_.find(name);
+    if (told != told_.end()) {
+      added.noted = told->second;
+      told_.erase(told);
+    }
     added.account = account;
     added.rescan = rescan_;
     ++name_counts_[static_cast<size_t>(added.state)];
@@ -301,11 +331,32 @@ void FileSet::Open(const std::string& name) {
     NoteUnopened(it, "uid_file_limit");
     return;
   }
-  if (!Recognize(it, opened.facts)) {
-    const FileUuid uuid = ParseMetricFileName(name)->uuid;
-    Admit(it, std::make_unique<MetricFile>(name, uuid, std::move(opened),
-                                           &context_));
+  if (Recognize(it, opened.facts)) {
+    return;
   }
+  const FileUuid uuid = ParseMetricFileName(name)->uuid;
+  auto file =
+      std::make_unique<MetricFile>(name, uuid, std::move(opened), &context_);
+  if (IsLeftover(name, file.get())) {
+    Forget(it);
+  } else {
+    Admit(it, std::move(file));
+  }
+}
+
+// A file whose lock is held is never left out, whatever any list says.
+bool FileSet::IsLeftover(const std::string& name, MetricFile* file) {
+  if (file->is_quarantined() ||
+      !archive_->HasFolded(file->writer().uuid, file->facts())) {
+    return false;
+  }
+  file->Probe();
+  if (file->liveness() == Liveness::kLive) {
+    return false;
+  }
+  const FoldedFile& folded = archive_->folded.at(file->writer().uuid);
+  leftovers_[name] = {folded.uuid, folded.inode, folded.is_kept, rescan_};
+  return true;
 }
 
 void FileSet::NoteUnopened(Names::iterator it, std::string_view reason) {
@@ -536,7 +587,7 @@ void FileSet::ProbeAll() {
 }
 
 void FileSet::AddAll() {
-  view_->BeginSums();
+  view_->BeginSums(archive_->sums);
   saturated_sum_count_ = 0;
   has_unread_dead_ = false;
   for (const auto& file : files_) {
@@ -551,6 +602,7 @@ void FileSet::AddAll() {
     for (const auto& file : files_) {
       file->OfferDeclarations();
     }
+    view_->OfferOfTheDead(archive_->declarations);
     view_->EndRanking();
   }
   if (is_ranking_stale_) {
@@ -590,6 +642,84 @@ void FileSet::Abandon(MetricFile* file) {
   } else {
     accounts_.GiveUpPlace(accounts_.Of(file->facts().owner_uid));
   }
+}
+
+// ---- Folding ----------------------------------------------------------------
+
+void FileSet::ReadDead() {
+  for (const auto& file : files_) {
+    if (!file->is_quarantined() && file->liveness() == Liveness::kDead) {
+      Update(file.get());
+    }
+  }
+}
+
+std::vector<MetricFile*> FileSet::FinalFiles() const {
+  std::vector<MetricFile*> final_files;
+  for (const auto& file : files_) {
+    if (!file->is_quarantined() && file->is_final()) {
+      final_files.push_back(file.get());
+    }
+  }
+  return final_files;
+}
+
+void FileSet::ForgetFolded(const std::vector<MetricFile*>& folded) {
+  absl::flat_hash_set<const MetricFile*> gone;
+  for (MetricFile* file : folded) {
+    gone.insert(file);
+    ForgetUuid(*file);
+    const auto it = names_.find(file->name());
+    if (it != names_.end() && it->second.file == file) {
+      leftovers_[file->name()] = {file->writer().uuid, file->facts().inode,
+                                  file->is_damaged(), rescan_};
+      it->second.file = nullptr;
+      Forget(it);
+    } else {
+      accounts_.GiveUpPlace(accounts_.Of(file->facts().owner_uid));
+    }
+  }
+  files_.erase(std::remove_if(files_.begin(), files_.end(),
+                              [&gone](const std::unique_ptr<MetricFile>& file) {
+                                return gone.contains(file.get());
+                              }),
+               files_.end());
+  is_ranking_stale_ = true;
+}
+
+TargetStamps FileSet::TargetsInUse() const {
+  TargetStamps in_use;
+  for (const auto& file : files_) {
+    if (!file->is_quarantined()) {
+      file->source().Stamp(FileSource::Which::kAll, 1, &in_use);
+    }
+  }
+  return in_use;
+}
+
+void FileSet::Sweep() {
+  view_->BeginSweep();
+  for (const auto& file : files_) {
+    if (!file->is_quarantined()) {
+      file->source().ForEachFamily(
+          [this](const FamilyHandle& family) { view_->Use(family); });
+    }
+  }
+  for (const auto& [group, declaration] : archive_->declarations) {
+    view_->UseDeclaration(group, declaration);
+  }
+  const TargetStamps in_use = TargetsInUse();
+  view_->EndSweep(
+      [&](const SeriesTargets& targets) {
+        return in_use.Of(targets) != 0 || archive_->stamps.Of(targets) != 0;
+      },
+      [this](uint64_t owner, size_t series_count, uint64_t text_bytes) {
+        if (owner != SeriesBudget::kNoOwner) {
+          accounts_.Of(static_cast<uint32_t>(owner))
+              ->budget.GiveBack(series_count, text_bytes);
+        }
+      });
+  is_ranking_stale_ = true;
 }
 
 // ---- Statistics -------------------------------------------------------------
@@ -635,7 +765,7 @@ FileSetStatistics FileSet::statistics() const {
   statistics.left_out_files = left_out_count_;
   statistics.look_calls = look_count_;
   statistics.unlogged_problems = unlogged_count_;
-  statistics.temp_files = temp_file_count_;
+  statistics.temp_files = temp_files_.size();
   statistics.problems = problems_;
   statistics.open_failures = open_failures_;
   statistics.worker_id_clashes = worker_id_clash_count_;

@@ -17,6 +17,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "collector/archive.h"
 #include "collector/log_line.h"
 #include "collector/merged_view.h"
 #include "collector/metric_file.h"
@@ -77,10 +78,15 @@ class FileSet {
     LogSink log;
   };
 
-  // `view` lives longer.
-  FileSet(Options options, MergedView* view);
+  // `view` and `archive` live longer. The archive has the view's indexes, and
+  // changes between calls.
+  FileSet(Options options, MergedView* view, const Archive* archive);
   FileSet(const FileSet&) = delete;
   FileSet& operator=(const FileSet&) = delete;
+
+  // Takes over what another set has counted and told: it is replaced by this
+  // one.
+  void TakeHistoryOf(const FileSet& other);
 
   // The directory to look in from now on; -1 for none. The names of the one
   // before are gone.
@@ -110,6 +116,35 @@ class FileSet {
   // probed first. The view can Finish() then.
   void AddAll();
 
+  // Files whose numbers will never change again, and are proved not to: what
+  // can be folded.
+  std::vector<MetricFile*> FinalFiles() const;
+  // Stamps all sums that some file adds to, with 1.
+  TargetStamps TargetsInUse() const;
+  // Lets the view forget what neither a file nor the archive has any more.
+  void Sweep();
+  // Lets go of files whose numbers the archive has now.
+  void ForgetFolded(const std::vector<MetricFile*>& folded);
+  // Files of dead writers that the archive has already, by name; they count
+  // for nothing here.
+  struct Leftover {
+    FileUuid uuid;
+    uint64_t inode = 0;
+    bool is_kept = false;
+    uint64_t rescan = 0;  // the last one that has listed it
+  };
+  const absl::flat_hash_map<std::string, Leftover>& leftovers() const {
+    return leftovers_;
+  }
+  // They have been removed.
+  void ForgetLeftover(const std::string& name) { leftovers_.erase(name); }
+  // Names of temporary files at the last rescan.
+  const std::vector<std::string>& temp_files() const { return temp_files_; }
+  int directory_fd() const { return directory_fd_; }
+  FileSystemKind directory_kind() const { return context_.directory_kind; }
+  // Reads files of dead writers to the end.
+  void ReadDead();
+
   // Files that could not be opened at the last attempt.
   size_t unopened_count() const { return CountOf(NameState::kUnopened); }
   FileSetStatistics statistics() const;
@@ -120,10 +155,6 @@ class FileSet {
   std::vector<RefusedFile> RefusedFiles() const;
 
  private:
-  struct UuidHash {
-    size_t operator()(const FileUuid& uuid) const;
-  };
-
   enum class NameState : uint8_t { kPending, kUnopened, kRefused, kFollowed };
   // A name in the directory that has its owner's place.
   struct Name {
@@ -155,6 +186,7 @@ class FileSet {
     return name_counts_[static_cast<size_t>(state)];
   }
 
+  bool IsLeftover(const std::string& name, MetricFile* file);
   void Open(const std::string& name);
   void NoteUnopened(Names::iterator it, std::string_view reason);
   bool ChangeOwner(Name* name, uint32_t uid);
@@ -182,6 +214,7 @@ class FileSet {
 
   const Options options_;
   MergedView* const view_;
+  const Archive* const archive_;
   const LivenessProbe probe_;
   MetricFileContext context_;
   OwnerAccounts accounts_;
@@ -199,7 +232,10 @@ class FileSet {
   bool is_ranking_stale_ = true;
   bool has_unread_dead_ = false;
   bool has_quarantined_ = false;  // files_ still has some
-  uint64_t temp_file_count_ = 0;
+  absl::flat_hash_map<std::string, Leftover> leftovers_;
+  // What a set before this one has told of, by name.
+  absl::flat_hash_map<std::string, std::string_view> told_;
+  std::vector<std::string> temp_files_;  // at the last rescan
   uint64_t left_out_count_ = 0;
   uint64_t look_count_ = 0;
   uint64_t unlogged_count_ = 0;

@@ -59,6 +59,10 @@ void FileSource::OnFamily(uint64_t /*offset*/, const FamilyView& family) {
   known.is_refused = !handle.has_value();
   if (handle.has_value()) {
     known.handle = *handle;
+    const size_t label_count = family.label_names.size() +
+                               writer_->process_label_count +
+                               (IsAllMode(family.gauge_mode) ? 1 : 0);
+    max_label_count_ = std::max(max_label_count_, label_count);
     label_clash_count_ +=
         SeriesKeyBuilder(family.label_names, writer_->process_labels(),
                          PidLabelOf(family.gauge_mode))
@@ -83,8 +87,9 @@ void FileSource::OnSeries(uint64_t /*offset*/, const SeriesView& series,
         view_->label_names(family.handle), writer_->process_labels(),
         PidLabelOf(family.gauge_mode));
   }
-  const std::optional<SeriesTargets> targets = view_->FindOrAddSeries(
-      family.handle, builder->Build(series.label_values), budget_);
+  const std::optional<SeriesTargets> targets =
+      view_->FindOrAddSeries(family.handle, builder->Build(series.label_values),
+                             series.created_wall_ns, budget_);
   if (!targets.has_value()) {
     ++refused_series_count_;
     return;
@@ -444,9 +449,39 @@ void FileSource::AddSpecialsTo(CellSums* sums, const WriterRank& rank) const {
 }
 
 void FileSource::OfferDeclarations(const SourceRank& rank) const {
+  ForEachFamily(
+      [&](const FamilyHandle& family) { view_->Offer(family, rank); });
+}
+
+void FileSource::ForEachFamily(
+    const std::function<void(const FamilyHandle&)>& use) const {
   for (const Family& family : families_) {
     if (!family.is_refused) {
-      view_->Offer(family.handle, rank);
+      use(family.handle);
+    }
+  }
+}
+
+void FileSource::Stamp(Which which, uint32_t stamp,
+                       TargetStamps* stamps) const {
+  for (const Span& span : spans_) {
+    stamps->SetCounts(span.first_target, span.count, stamp);
+  }
+  for (const uint32_t target : targets_) {
+    stamps->SetCounts(target, 1, stamp);
+  }
+  for (const SpecialCell& special : specials_) {
+    if (special.kind == SpecialKind::kF64Count ||
+        special.kind == SpecialKind::kF64Sum) {
+      stamps->SetValue(special.target, stamp);
+      continue;
+    }
+    // A gauge that was never set leaves nothing.
+    double ignored;
+    const bool is_set = special.kind == SpecialKind::kUpDownCount ||
+                        DecodeGaugeCell(special.value, &ignored);
+    if (which == Which::kAll || (is_set && !special.is_live_mode)) {
+      stamps->SetGauge(special.target, stamp);
     }
   }
 }

@@ -5,6 +5,7 @@
 #define TINE_COLLECTOR_FILE_SOURCE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "collector/metric_file_reader.h"
 #include "collector/series_budget.h"
 #include "collector/series_key.h"
+#include "collector/target_stamps.h"
 #include "common/record_scanner.h"
 
 namespace tine::collector {
@@ -69,11 +71,19 @@ class FileSource : public RecordVisitor {
 
   // Tells the view which of the opinions in conflict this source holds.
   void OfferDeclarations(const SourceRank& rank) const;
+  void ForEachFamily(const std::function<void(const FamilyHandle&)>& use) const;
+
+  // Stamps the sums that this source adds to: all of them, or those that hold
+  // something of it even when its writer is dead.
+  enum class Which { kAll, kLasting };
+  void Stamp(Which which, uint32_t stamp, TargetStamps* stamps) const;
 
   // Numbers that count for nothing once the writer is dead: such a file must be
   // probed before each scrape.
   bool has_live_mode_series() const { return has_live_mode_series_; }
   size_t series_count() const { return series_count_; }
+  // The most labels that a series of it can have.
+  size_t max_label_count() const { return max_label_count_; }
   bool has_families() const { return !families_.empty(); }
   // Series that were left out: over a limit, or of a family that was refused.
   size_t refused_series_count() const { return refused_series_count_; }
@@ -183,6 +193,7 @@ class FileSource : public RecordVisitor {
   size_t series_count_ = 0;
   size_t refused_series_count_ = 0;
   size_t label_clash_count_ = 0;
+  size_t max_label_count_ = 0;
   bool has_live_mode_series_ = false;
   bool has_recent_gauges_ = false;
 };

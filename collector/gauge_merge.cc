@@ -37,7 +37,7 @@ void GaugeMerge::Add(double value, uint64_t wall_ns, const WriterRank& writer) {
   }
   sum_ = ExactSum(value, 0);
   wall_ns_ = wall_ns;
-  writer_ = &writer;
+  writer_ = writer;
   is_present_ = true;
 }
 
@@ -63,13 +63,13 @@ bool GaugeMerge::IsBetter(double value, uint64_t wall_ns,
     case GaugeMode::kMostRecent:
     case GaugeMode::kLiveMostRecent:
       return wall_ns != wall_ns_ ? wall_ns > wall_ns_
-                                 : writer.IsNewerThan(*writer_);
+                                 : writer.IsNewerThan(writer_);
     case GaugeMode::kAll:
     case GaugeMode::kLiveAll:
       // Two writers with one `pid` label: a worker and its successor, or a pid
       // that was used again.
-      return writer.is_live != writer_->is_live ? writer.is_live
-                                                : writer.IsNewerThan(*writer_);
+      return writer.is_live != writer_.is_live ? writer.is_live
+                                               : writer.IsNewerThan(writer_);
     case GaugeMode::kSum:
     case GaugeMode::kLiveSum:
     case GaugeMode::kNone:

@@ -18,12 +18,10 @@ class GaugeMerge {
 
   void Reset() {
     sum_ = ExactSum();
-    writer_ = nullptr;
     is_present_ = false;
   }
 
   // A gauge that was set. `wall_ns` is when, in the mostrecent modes, else 0.
-  // `writer` lives until the next Reset.
   void Add(double value, uint64_t wall_ns, const WriterRank& writer);
 
   // An up-down counter's share, exact.
@@ -33,13 +31,26 @@ class GaugeMerge {
   bool is_present() const { return is_present_; }
   double value() const { return sum_.value(); }
 
+  // What it takes to go on from here in another process: the value (in the
+  // modes that add, both parts of the sum), and whose it is.
+  const ExactSum& sum() const { return sum_; }
+  uint64_t wall_ns() const { return wall_ns_; }
+  const WriterRank& writer() const { return writer_; }
+  void Restore(const ExactSum& sum, uint64_t wall_ns,
+               const WriterRank& writer) {
+    sum_ = sum;
+    wall_ns_ = wall_ns;
+    writer_ = writer;
+    is_present_ = true;
+  }
+
  private:
   bool IsBetter(double value, uint64_t wall_ns, const WriterRank& writer) const;
 
   ExactSum
       sum_;  // in the modes that add; else its high part alone is the value
   uint64_t wall_ns_ = 0;
-  const WriterRank* writer_ = nullptr;  // whose value it is, where one wins
+  WriterRank writer_;  // whose value it is, where one wins
   format::GaugeMode mode_ = format::GaugeMode::kNone;
   bool is_present_ = false;
 };

@@ -59,6 +59,8 @@ LockState ProbeLock(int fd) {
 
 }  // namespace
 
+bool IsLifeLockHeld(int fd) { return ProbeLock(fd) == LockState::kHeld; }
+
 std::string_view LivenessName(Liveness liveness) {
   switch (liveness) {
     case Liveness::kLive:

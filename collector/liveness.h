@@ -35,6 +35,9 @@ struct HostIdentity {
   static HostIdentity OfThisProcess();
 };
 
+// Is there a write lock on the file that `fd` is open on?
+bool IsLifeLockHeld(int fd);
+
 class LivenessProbe {
  public:
   explicit LivenessProbe(const HostIdentity& host) : host_(host) {}

@@ -58,6 +58,8 @@ CollectorOptions MakeCollectorOptions(const CollectorFlags& flags,
   options.owner_limits = flags.owner_limits;
   options.owner_limits.max_open_files = MaxOpenMetricFiles();
   options.directory = directory;
+  options.folding.state_directory = flags.state_directory;
+  options.folding.may_fold = !flags.once;
   options.may_create_directory = true;
   options.log = [](LogLevel level, const std::string& message) {
     Log(level, message);

@@ -44,6 +44,10 @@ struct MergedSeries {
   // False: nothing to serve now (an unset gauge, a live mode without a live
   // writer). Encoders skip it.
   bool is_present = false;
+  // Since when the series counts: the earliest of its writers' records.
+  uint64_t created_wall_ns = 0;
+  // The user whose file came with it first; see SeriesBudget.
+  uint64_t owner = UINT64_MAX;
   // Counter, gauge, up-down counter: the value. Histogram, summary: the sum.
   double value = 0;
   // Summary: the number of observations. (A histogram's is the total of its

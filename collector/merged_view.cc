@@ -72,18 +72,60 @@ std::optional<FamilyHandle> MergedView::Declare(const FamilyView& family,
 }
 
 std::optional<SeriesTargets> MergedView::FindOrAddSeries(
-    const FamilyHandle& family, LabelSet labels, SeriesBudget* budget) {
+    const FamilyHandle& family, LabelSet labels, uint64_t created_wall_ns,
+    SeriesBudget* budget) {
   FamilyGroup& group = *groups_[family.group];
   FamilyVariant* variant =
       group.variant(group.declarations()[family.declaration].variant);
   const size_t count_before = variant->series_count();
   const std::optional<SeriesTargets> targets = variant->FindOrAddSeries(
-      family.part, std::move(labels), series_count_ < limits_.max_series,
-      budget, &sums_);
+      family.part, std::move(labels), created_wall_ns,
+      series_count_ < limits_.max_series, budget, &sums_);
   series_count_ += variant->series_count() - count_before;
   // A family is served from its first series on.
   is_choice_stale_ |= count_before == 0;
   return targets;
+}
+
+void MergedView::ForEachSeries(
+    const std::function<void(const SeriesPart&)>& use) const {
+  for (uint32_t i = 0; i < groups_.size(); ++i) {
+    for (uint32_t j = 0; j < groups_[i]->variant_count(); ++j) {
+      const FamilyVariant* family = groups_[i]->variant(j);
+      family->ForEachSeries([&](const FamilyVariant::PartOfSeries& part) {
+        use({i, j, family, part});
+      });
+    }
+  }
+}
+
+void MergedView::BeginSweep() { uses_.assign(groups_.size(), {}); }
+
+void MergedView::Use(const FamilyHandle& family) {
+  UseDeclaration(family.group, family.declaration);
+  FamilyGroup::Use& use = uses_[family.group];
+  use.label_names |= uint64_t{1} << family.label_names;
+  const uint32_t variant =
+      groups_[family.group]->declarations()[family.declaration].variant;
+  use.parts.resize(std::max<size_t>(use.parts.size(), variant + 1));
+  use.parts[variant] |= uint32_t{1} << family.part;
+}
+
+void MergedView::UseDeclaration(uint32_t group, uint32_t declaration) {
+  uses_[group].declarations |= uint64_t{1} << declaration;
+}
+
+void MergedView::EndSweep(const FamilyVariant::UsesTargets& uses,
+                          const FamilyVariant::ReturnBudget& give_back) {
+  conflict_count_ = 0;
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    const size_t removed_count =
+        groups_[i]->Sweep(uses_[i], uses, give_back, &sums_);
+    series_count_ -= removed_count;
+    conflict_count_ += groups_[i]->has_conflict() ? 1 : 0;
+  }
+  uses_.clear();
+  is_choice_stale_ = true;
 }
 
 void MergedView::BeginRanking() {
@@ -94,6 +136,13 @@ void MergedView::BeginRanking() {
 
 void MergedView::Offer(const FamilyHandle& family, const SourceRank& rank) {
   groups_[family.group]->Offer(family.declaration, rank);
+}
+
+void MergedView::OfferOfTheDead(
+    const absl::flat_hash_set<std::pair<uint32_t, uint32_t>>& declarations) {
+  for (const auto& [group, declaration] : declarations) {
+    groups_[group]->Offer(declaration, SourceRank());
+  }
 }
 
 void MergedView::EndRanking() {

@@ -6,6 +6,7 @@
 #define TINE_COLLECTOR_MERGED_VIEW_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "collector/cell_sums.h"
 #include "collector/family_group.h"
 #include "collector/family_variant.h"
@@ -38,7 +40,8 @@ struct FamilyConflict {
 };
 
 // A source declares its families and series once and gets indexes that stay
-// right. For each scrape then: BeginSums(); every source adds its numbers to
+// right. For each scrape then: BeginSums(), with what the dead have left; every
+// source adds its numbers to
 // sums(); Finish(). When has_conflicts() and who lives or what is declared has
 // changed, the sources are ranked before Finish(). Not thread-safe.
 class MergedView {
@@ -58,17 +61,45 @@ class MergedView {
   StringListView label_names(const FamilyHandle& family) const {
     return groups_[family.group]->label_names(family.label_names);
   }
+  // `created_wall_ns`: since when the source has the series.
   std::optional<SeriesTargets> FindOrAddSeries(const FamilyHandle& family,
                                                LabelSet labels,
+                                               uint64_t created_wall_ns,
                                                SeriesBudget* budget);
+
+  // All series that were ever declared, whether they are served or not; one
+  // call for each part of one. `group` is that of its families' handles.
+  struct SeriesPart {
+    uint32_t group;
+    uint32_t variant;  // within the group
+    const FamilyVariant* family;
+    FamilyVariant::PartOfSeries part;
+  };
+  void ForEachSeries(const std::function<void(const SeriesPart&)>& use) const;
+  const FamilyGroup& group(uint32_t index) const { return *groups_[index]; }
+
+  // Sweeping: BeginSweep, Use for each family that a source or the archive
+  // still has, EndSweep, which lets go of the rest, and of series whose sums
+  // nobody `uses`. Handles and targets in use stay right; others may be given
+  // out again. Then the sources are to be ranked.
+  void BeginSweep();
+  void Use(const FamilyHandle& family);
+  void UseDeclaration(uint32_t group, uint32_t declaration);
+  void EndSweep(const FamilyVariant::UsesTargets& uses,
+                const FamilyVariant::ReturnBudget& give_back);
 
   bool has_conflicts() const { return conflict_count_ > 0; }
   void BeginRanking();
   void Offer(const FamilyHandle& family, const SourceRank& rank);
+  // Opinions, as group and declaration, that only dead writers are known to
+  // have held.
+  void OfferOfTheDead(
+      const absl::flat_hash_set<std::pair<uint32_t, uint32_t>>& declarations);
   void EndRanking();
 
-  void BeginSums() { sums_.Reset(); }
+  void BeginSums(const CellSums& base) { sums_.ResetTo(base); }
   CellSums& sums() { return sums_; }
+  const CellSums& sums() const { return sums_; }
 
   // Valid until the next call of Finish, Declare or FindOrAddSeries.
   const MergedFamilies& Finish();
@@ -87,6 +118,7 @@ class MergedView {
   bool ClashesWithShown(const FamilyGroup& group) const;
 
   const Limits limits_;
+  std::vector<FamilyGroup::Use> uses_;  // by group, during a sweep
   CellSums sums_;
   std::vector<std::unique_ptr<FamilyGroup>> groups_;
   absl::flat_hash_map<std::string, uint32_t> group_indexes_;  // by name

@@ -122,6 +122,22 @@ bool MetricFile::Read() {
   return has_new_records;
 }
 
+FoldedFile MetricFile::FoldInto(uint32_t now_s, Archive* archive) const {
+  source_->AddTo(&archive->sums, rank_);
+  source_->Stamp(FileSource::Which::kLasting, now_s, &archive->stamps);
+  source_->ForEachFamily([archive](const FamilyHandle& family) {
+    archive->declarations.insert({family.group, family.declaration});
+  });
+  FoldedFile folded;
+  folded.uuid = writer_->uuid;
+  folded.inode = facts_.inode;
+  folded.birth_ns = facts_.birth_ns;
+  folded.owner_uid = facts_.owner_uid;
+  folded.folded_at_s = now_s;
+  folded.is_kept = is_damaged();
+  return folded;
+}
+
 void MetricFile::Finish() {
   is_final_ = true;
   reader_.reset();

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "collector/archive.h"
 #include "collector/file_opener.h"
 #include "collector/file_source.h"
 #include "collector/liveness.h"
@@ -71,6 +72,8 @@ class MetricFile {
 
   // Adds the last good numbers; returns how many sums have come to the top.
   size_t AddTo(CellSums* sums) const { return source_->AddTo(sums, rank_); }
+  // Adds them to the archive instead, for good. Only when is_final().
+  FoldedFile FoldInto(uint32_t now_s, Archive* archive) const;
   void OfferDeclarations() const {
     source_->OfferDeclarations({rank_.is_live, facts_.birth_ns, writer_->uuid});
   }
@@ -93,6 +96,7 @@ class MetricFile {
   bool is_quarantined() const { return !quarantine_reason_.empty(); }
   bool is_vanished() const { return is_vanished_; }
   bool is_open() const { return reader_ != nullptr; }
+  bool is_damaged() const { return !damage_.reason.empty(); }
   // Dead and read to the end: nothing will ever change.
   bool is_final() const { return is_final_; }
   // Why it is quarantined or damaged; empty when it is neither.

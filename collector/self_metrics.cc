@@ -109,6 +109,54 @@ void AddMerge(const CollectorStatistics& statistics, OwnFamilies* own) {
                 Number(files.worker_id_clashes));
 }
 
+// Reasons are few and known, but for those of a file that cannot be opened.
+void AddFolding(const FolderStatistics& folding, OwnFamilies* own) {
+  own->AddGauge("tine_folding", "1 while this collector is the one that folds.",
+                folding.holds_lock ? 1 : 0);
+  own->AddGauge("tine_archive_generation",
+                "Writes of the archive since it was begun.",
+                Number(folding.generation));
+  own->AddGauge("tine_archive_bytes", "Size of the archive.",
+                Number(folding.archive_bytes));
+  own->AddGauge("tine_archive_reserve",
+                "1 while memory is set aside for the next archive.",
+                folding.has_reserve ? 1 : 0);
+  own->AddCounter("tine_folds_total", "Writes of the archive.",
+                  Number(folding.folds));
+  own->AddCounter("tine_failed_folds_total",
+                  "Archives that could not be written.",
+                  Number(folding.failed_folds));
+  own->AddCounter("tine_fold_seconds_total", "Time spent folding.",
+                  folding.fold_seconds);
+  own->AddCounter("tine_folded_files_total",
+                  "Files of dead writers that went into the archive.",
+                  Number(folding.folded_files));
+  own->AddCounter("tine_expired_series_total",
+                  "Series that the archive has let go of.",
+                  Number(folding.expired_series));
+  own->AddCounter("tine_removed_temp_files_total",
+                  "Temporary files of dead writers that were removed.",
+                  Number(folding.removed_temp_files));
+  own->AddCounter("tine_moved_squatters_total",
+                  "Times that somebody else had the state directory's name.",
+                  Number(folding.moved_squatters));
+  for (const auto& [reason, count] : folding.blocked) {
+    own->AddGauge("tine_unfoldable_files",
+                  "Files of dead writers that cannot be folded, by reason.",
+                  Number(count), {{"reason", reason}});
+  }
+  std::map<std::string_view, uint64_t> resets = {{"archive_damaged", 0},
+                                                 {"archive_replaced", 0}};
+  for (const auto& [reason, count] : folding.resets) {
+    resets[reason] = count;
+  }
+  for (const auto& [reason, count] : resets) {
+    own->AddCounter("tine_counter_resets_total",
+                    "Times that counters fell because something was lost.",
+                    Number(count), {{"reason", reason}});
+  }
+}
+
 void AddReading(const CollectorStatistics& statistics, OwnFamilies* own) {
   const ReadCounters& reads = statistics.files.reads;
   own->AddCounter("tine_records_parsed_total",
@@ -185,6 +233,7 @@ void AddSelfMetrics(const SelfReport& report, const MergedFamilies& merged,
   AddDamage(statistics.files, own);
   AddDrops(statistics.files, own);
   AddMerge(statistics, own);
+  AddFolding(statistics.folding, own);
   AddReading(statistics, own);
   AddProcess(report.process, own);
   if (report.last_scrape_seconds >= 0) {

@@ -9,9 +9,9 @@
 
 namespace tine::collector {
 
-// Spent by what is new to the view and never given back: the view forgets
-// nothing. What is there already costs nothing, so an owner whose budget is
-// used up goes on counting in the series that it has.
+// Spent by what is new to the view, and given back when the view forgets it.
+// What is there already costs nothing, so an owner whose budget is used up goes
+// on counting in the series that it has.
 struct SeriesBudget {
   static constexpr uint64_t kNoOwner = UINT64_MAX;
 
@@ -22,6 +22,10 @@ struct SeriesBudget {
   // so a few bytes in a file can be megabytes in a scrape.
   uint64_t text_bytes_left = UINT64_MAX;
 
+  void GiveBack(size_t series_count, uint64_t text_bytes) {
+    series_left += series_count;
+    text_bytes_left += text_bytes;
+  }
   void SpendText(uint64_t bytes) {
     text_bytes_left -= std::min(bytes, text_bytes_left);
   }
@@ -30,10 +34,14 @@ struct SeriesBudget {
   // further entry? Entries tell their `owner`.
   template <typename List>
   bool MayLengthen(const List& list, size_t max_count) const {
-    const auto own_count = static_cast<size_t>(std::count_if(
-        list.begin(), list.end(),
-        [this](const auto& entry) { return entry.owner == owner; }));
-    return list.size() < max_count &&
+    const auto own_count = static_cast<size_t>(
+        std::count_if(list.begin(), list.end(), [this](const auto& entry) {
+          return !entry.is_free && entry.owner == owner;
+        }));
+    const auto count = static_cast<size_t>(
+        std::count_if(list.begin(), list.end(),
+                      [](const auto& entry) { return !entry.is_free; }));
+    return count < max_count &&
            (owner == kNoOwner || own_count < max_count / 2);
   }
 };

@@ -24,6 +24,7 @@ READING_SRCS = [
 
 READING_HDRS = [
     "aligned_buffer.h",
+    "archive.h",
     "bucket_union.h",
     "cell_sums.h",
     "family_group.h",
@@ -43,6 +44,7 @@ READING_HDRS = [
     "owner_accounts.h",
     "series_budget.h",
     "series_key.h",
+    "target_stamps.h",
     "text_encoder.h",
     "writer_identity.h",
 ]

@@ -65,6 +65,10 @@ enum class RecordKind : uint16_t {
   kSeries = 2,
   // 3 is set aside for REMOVED. Readers check and skip kinds that they do not
   // know.
+  // Of an archive alone:
+  kArchive = 4,
+  kFolded = 5,
+  kOrigins = 6,
   kCells = 0x8001,
 };
 

@@ -65,6 +65,10 @@ DamageReason RecordScanner::TakeRecord(const uint8_t* record, RecordKind kind,
       return TakeCells(record, visitor);
     case RecordKind::kNone:
       return DamageReason::kRecordFields;
+    case RecordKind::kArchive:
+    case RecordKind::kFolded:
+    case RecordKind::kOrigins:
+      break;
   }
   const DamageReason reason = CheckRecordUntrusted(record);
   if (reason == DamageReason::kNone) {

@@ -55,7 +55,7 @@ bool IsNeighbour(const std::string& name) {
 
 FreshCollector::FreshCollector(int directory_fd)
     : view_(collector::MergedView::Limits()),
-      files_(FileSetOptions(&log_), &view_) {
+      files_(FileSetOptions(&log_), &view_, &archive_) {
   files_.SetDirectory(directory_fd);
   files_.Rescan();
   files_.OpenPending(SIZE_MAX);

@@ -59,6 +59,7 @@ class FreshCollector {
  private:
   collector::MergedView view_;
   std::vector<std::string> log_;
+  const collector::Archive archive_;  // nothing has been folded
   collector::FileSet files_;
   collector::TextEncoder encoder_;
   std::string text_;

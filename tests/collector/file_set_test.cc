@@ -41,7 +41,7 @@ class FileSetTest : public ::testing::Test {
     options.log = [this](LogLevel, const std::string& message) {
       log_.push_back(message);
     };
-    files_ = std::make_unique<FileSet>(std::move(options), &view_);
+    files_ = std::make_unique<FileSet>(std::move(options), &view_, &archive_);
     files_->SetDirectory(directory_fd_.get());
   }
 
@@ -64,6 +64,7 @@ class FileSetTest : public ::testing::Test {
   UniqueFd directory_fd_;
   std::vector<std::string> log_;
   MergedView view_;
+  const Archive archive_;  // nothing has been folded
   std::unique_ptr<FileSet> files_;
 };
 

@@ -49,7 +49,7 @@ class MetricFileTest : public ::testing::Test {
     return file;
   }
   ServedNumbers Read(MetricFile* file) {
-    view_.BeginSums();
+    view_.BeginSums(CellSums());
     file->Read();
     file->AddTo(&view_.sums());
     return testing::NumbersOf(view_.Finish());
@@ -129,7 +129,7 @@ TEST_F(MetricFileTest, SeriesInAnotherOrderThanTheViewsGoWhereTheyBelong) {
                                       context_.max_file_bytes),
                     &context_);
   second.Begin();
-  view_.BeginSums();
+  view_.BeginSums(CellSums());
   for (MetricFile* file : {first.get(), &second}) {
     file->Read();
     file->AddTo(&view_.sums());

@@ -32,7 +32,7 @@ class FollowedDirectory {
   explicit FollowedDirectory(const std::string& path)
       : directory_fd_(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
         view_(collector::MergedView::Limits()),
-        files_(OptionsForThisHost(), &view_) {
+        files_(OptionsForThisHost(), &view_, &archive_) {
     files_.SetDirectory(directory_fd_.get());
   }
 
@@ -58,6 +58,7 @@ class FollowedDirectory {
 
   const UniqueFd directory_fd_;
   collector::MergedView view_;
+  const collector::Archive archive_;  // nothing has been folded
   collector::FileSet files_;
 };
 

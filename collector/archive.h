@@ -1,0 +1,82 @@
+// What dead writers have left: numbers that every scrape begins with, and the
+// list of files that are already in them.
+
+#ifndef TINE_COLLECTOR_ARCHIVE_H_
+#define TINE_COLLECTOR_ARCHIVE_H_
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
+#include "absl/strings/string_view.h"
+#include "collector/cell_sums.h"
+#include "collector/file_opener.h"
+#include "collector/target_stamps.h"
+#include "common/metric_file_name.h"
+
+namespace tine::collector {
+
+// A file whose numbers are in the archive. All four must match: a uuid can be
+// copied by anybody, the rest is the file system's word.
+struct FoldedFile {
+  FileUuid uuid;
+  uint64_t inode = 0;
+  uint64_t birth_ns = 0;
+  uint32_t owner_uid = 0;
+  uint32_t folded_at_s = 0;  // Unix time
+  // It is left where it is, because it was damaged and somebody may want to
+  // look at it.
+  bool is_kept = false;
+  // It was not there any more: moved away, perhaps, and then it may come back.
+  bool has_vanished = false;
+
+  bool Is(const FileUuid& other_uuid, const FileFacts& facts) const {
+    return uuid == other_uuid && inode == facts.inode &&
+           birth_ns == facts.birth_ns && owner_uid == facts.owner_uid;
+  }
+};
+
+// Which archive, and how old. Each write raises the generation by one; an
+// archive that was begun anew has another lineage.
+struct ArchiveIdentity {
+  FileUuid lineage;
+  uint64_t generation = 0;  // 0: there is none yet
+
+  friend bool operator==(const ArchiveIdentity& a, const ArchiveIdentity& b) {
+    return a.lineage == b.lineage && a.generation == b.generation;
+  }
+  friend bool operator!=(const ArchiveIdentity& a, const ArchiveIdentity& b) {
+    return !(a == b);
+  }
+};
+
+struct UuidHash {
+  size_t operator()(const FileUuid& uuid) const {
+    return absl::Hash<absl::string_view>()(absl::string_view(
+        reinterpret_cast<const char*>(uuid.bytes), sizeof(uuid.bytes)));
+  }
+};
+
+// A value: a fold works on a copy and puts it in the place of the old one when
+// it is safely on disk. Its numbers have the indexes of one MergedView.
+struct Archive {
+  ArchiveIdentity identity;
+  CellSums sums;
+  // By sum, the Unix time in seconds of the last fold into it; 0: the archive
+  // has nothing there.
+  TargetStamps stamps;
+  // Group and declaration of the view: opinions of dead writers.
+  absl::flat_hash_set<std::pair<uint32_t, uint32_t>> declarations;
+  absl::flat_hash_map<FileUuid, FoldedFile, UuidHash> folded;
+
+  bool HasFolded(const FileUuid& uuid, const FileFacts& facts) const {
+    const auto it = folded.find(uuid);
+    return it != folded.end() && it->second.Is(uuid, facts);
+  }
+};
+
+}  // namespace tine::collector
+
+#endif  // TINE_COLLECTOR_ARCHIVE_H_

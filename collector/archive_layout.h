@@ -1,0 +1,63 @@
+// The records that only an archive has, as structs; see "The archive" in
+// common/FORMAT.md.
+
+#ifndef TINE_COLLECTOR_ARCHIVE_LAYOUT_H_
+#define TINE_COLLECTOR_ARCHIVE_LAYOUT_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/record_layout.h"
+
+namespace tine::format {
+
+// The first record.
+struct ArchiveRecord {
+  RecordHeader header;
+  // CRC-32 of everything from the end of this record to `used`, cells included.
+  uint32_t body_checksum;
+  uint64_t generation;
+  uint8_t lineage[16];
+  uint64_t written_wall_ns;
+  uint8_t reserved[16];
+};
+static_assert(offsetof(ArchiveRecord, body_checksum) == 12);
+static_assert(offsetof(ArchiveRecord, generation) == 16);
+static_assert(offsetof(ArchiveRecord, lineage) == 24);
+static_assert(offsetof(ArchiveRecord, written_wall_ns) == 40);
+static_assert(sizeof(ArchiveRecord) == 64);
+
+// What FOLDED and ORIGIN records begin with; `entry_count` entries follow.
+struct ListRecord {
+  RecordHeader header;
+  uint32_t entry_count;
+};
+static_assert(sizeof(ListRecord) == 16);
+
+struct FoldedEntry {
+  uint8_t uuid[16];
+  uint64_t inode;
+  uint64_t birth_ns;
+  uint32_t owner_uid;
+  uint32_t flags;        // see below
+  uint32_t folded_at_s;  // Unix time
+  uint32_t reserved;
+};
+static_assert(sizeof(FoldedEntry) == 48);
+inline constexpr uint32_t kFoldedIsKept = 1;       // it is damaged
+inline constexpr uint32_t kFoldedHasVanished = 2;  // a stranger took it away
+
+struct OriginEntry {
+  uint32_t first_cell;
+  uint32_t folded_at_s;             // Unix time of the last fold into it
+  uint64_t writer_created_wall_ns;  // of a gauge: whose value it is
+  uint8_t writer_uuid[16];
+};
+static_assert(sizeof(OriginEntry) == 32);
+
+// Of one record; more entries need more records.
+inline constexpr uint32_t kMaxListEntries = 100'000;
+
+}  // namespace tine::format
+
+#endif  // TINE_COLLECTOR_ARCHIVE_LAYOUT_H_

@@ -1,0 +1,444 @@
+#include "collector/folder.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <ctime>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "collector/archive_file.h"
+#include "collector/file_opener.h"
+#include "collector/liveness.h"
+#include "collector/state_directory.h"
+#include "common/metric_names.h"
+#include "common/metrics_directory.h"
+#include "common/record_codec.h"
+
+namespace tine::collector {
+namespace {
+
+// A writer that is making its file needs microseconds.
+constexpr uint64_t kTempFileAgeS = 60;
+
+// A file that a stranger has moved away may come back. How long, and how many
+// of them, the list remembers.
+constexpr uint32_t kVanishedMemoryS = 24 * 3600;
+constexpr size_t kMaxFoldedFiles = 200'000;
+
+// Looking for what has expired goes through all series.
+constexpr uint32_t kExpiryCheckS = 60;
+
+// How many plain counts a series has.
+size_t CountsOf(const MergedView::SeriesPart& part) {
+  if (part.part.targets.first_count == CellSums::kNobody) {
+    return 0;
+  }
+  return part.family->type() == format::MetricType::kHistogram
+             ? part.part.bounds->size() + 1
+             : 1;
+}
+
+uint32_t NowS() { return static_cast<uint32_t>(::time(nullptr)); }
+
+// Other systems' files are theirs to remove: another kernel may be at work on
+// them.
+bool IsFoldable(FileSystemKind kind) {
+  return kind == FileSystemKind::kMemory || kind == FileSystemKind::kDisk;
+}
+
+// In a sticky directory only the owners of a file and of the directory may
+// remove it.
+bool MayRemove(int directory_fd, uint32_t owner_uid) {
+  struct stat directory;
+  if (::faccessat(directory_fd, ".", W_OK | X_OK, AT_EACCESS) != 0 ||
+      ::fstat(directory_fd, &directory) != 0) {
+    return false;
+  }
+  const uid_t self = ::geteuid();
+  return (directory.st_mode & S_ISVTX) == 0 || self == 0 ||
+         self == directory.st_uid || self == owner_uid;
+}
+
+bool RemoveIfSame(int directory_fd, const std::string& name, uint64_t inode) {
+  struct stat info;
+  if (::fstatat(directory_fd, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+    return errno == ENOENT;
+  }
+  return info.st_ino != inode ||
+         ::unlinkat(directory_fd, name.c_str(), 0) == 0 || errno == ENOENT;
+}
+
+}  // namespace
+
+void Folder::Log(LogLevel level, const std::string& message) const {
+  if (options_.log) {
+    options_.log(level, message);
+  }
+}
+
+void Folder::NoteProblem(const std::string& problem) {
+  if (problem != statistics_.problem && !problem.empty()) {
+    Log(LogLevel::kWarn, problem);
+  }
+  statistics_.problem = problem;
+}
+
+void Folder::NoteReset(std::string_view reason) {
+  ++statistics_.resets[reason];
+  Log(LogLevel::kError, "what dead writers had left is lost (" +
+                            std::string(reason) +
+                            "): counters begin again without it");
+}
+
+// ---- Where, and who ---------------------------------------------------------
+
+void Folder::Attach(int metrics_directory_fd) {
+  if (store_ != nullptr && store_->IsLinked()) {
+    return;
+  }
+  store_ = nullptr;
+  auto opened = OpenStateDirectory(metrics_directory_fd,
+                                   options_.state_directory, options_.may_fold);
+  attach_status_ = opened.status();
+  if (!opened.ok()) {
+    // None, and none wanted, is the usual case of a reader.
+    NoteProblem(absl::IsNotFound(opened.status()) && !options_.may_fold
+                    ? ""
+                    : std::string(opened.status().message()));
+    return;
+  }
+  if (opened->has_moved_squatter) {
+    ++statistics_.moved_squatters;
+    Log(LogLevel::kWarn,
+        "somebody else's \".collector\" was renamed out of the way");
+  }
+  struct statfs info;
+  const bool is_durable =
+      ::fstatfs(opened->fd.get(), &info) == 0 &&
+      FileSystemKindOf(static_cast<uint64_t>(info.f_type)) !=
+          FileSystemKind::kMemory;
+  store_ = std::make_unique<ArchiveStore>(std::move(opened->fd), is_durable);
+  statistics_.problem.clear();
+}
+
+bool Folder::IsStale() {
+  if (!is_loaded_) {
+    return true;
+  }
+  if (store_ == nullptr || store_->holds_lock()) {
+    return false;
+  }
+  if (options_.may_fold) {
+    absl::Status status;
+    store_->TryLock(&status);
+    if (!status.ok()) {
+      NoteProblem(std::string(status.message()));
+    }
+  }
+  statistics_.holds_lock = store_->holds_lock();
+  ArchiveIdentity on_disk;
+  if (!store_->ReadIdentity(&on_disk).ok()) {
+    return true;  // Load() tells why
+  }
+  // Whoever folds and finds nothing on disk goes on with what it remembers:
+  // somebody has removed it.
+  const bool is_gone = on_disk.generation == 0 && store_->holds_lock();
+  return on_disk != archive_.identity && !is_gone;
+}
+
+absl::Status Folder::Load(MergedView* view) {
+  const ArchiveIdentity before = archive_.identity;
+  if (store_ == nullptr) {
+    // Somebody else's archive is there; and one that is none is as good as
+    // none.
+    is_loaded_ = !absl::IsPermissionDenied(attach_status_);
+    return is_loaded_ ? absl::OkStatus() : attach_status_;
+  }
+  is_loaded_ = true;
+  if (options_.may_fold && !store_->holds_lock()) {
+    absl::Status ignored;
+    store_->TryLock(&ignored);
+  }
+  statistics_.holds_lock = store_->holds_lock();
+  Archive loaded;
+  absl::Status status = store_->Read(view, &loaded);
+  if (absl::IsDataLoss(status) && store_->holds_lock()) {
+    Log(LogLevel::kError, std::string(status.message()));
+    status = store_->SetAsideDamaged();
+    NoteReset("archive_damaged");
+    loaded = Archive();
+  }
+  if (!status.ok()) {
+    is_loaded_ = false;
+    NoteProblem(std::string(status.message()));
+    return status;
+  }
+  if (before.generation != 0 && before.lineage != loaded.identity.lineage) {
+    NoteReset("archive_replaced");
+  }
+  archive_ = std::move(loaded);
+  statistics_.generation = archive_.identity.generation;
+  return absl::OkStatus();
+}
+
+// ---- Folding ----------------------------------------------------------------
+
+std::string_view Folder::Obstacle(const FileSet& files,
+                                  Foldable* foldable) const {
+  const MetricFile& file = *foldable->file;
+  const auto known = archive_.folded.find(file.writer().uuid);
+  if (known != archive_.folded.end() &&
+      !known->second.Is(file.writer().uuid, file.facts())) {
+    return "uuid_in_use";
+  }
+  if (file.source().max_label_count() > kMaxLabelCount) {
+    return "too_many_labels";
+  }
+  foldable->is_there = false;
+  if (file.is_vanished()) {
+    return "";
+  }
+  const OpenedFile opened =
+      OpenUntrustedFile(files.directory_fd(), file.name().c_str(), UINT64_MAX);
+  if (opened.is_gone ||
+      (opened.fd.valid() && !opened.facts.IsSameFile(file.facts()))) {
+    return "";
+  }
+  foldable->is_there = true;
+  if (!opened.fd.valid()) {
+    return opened.problem;
+  }
+  // The writer was proved dead. That somebody holds a lock on its file again is
+  // no reason to believe in its life, but one to leave the file alone.
+  if (IsLifeLockHeld(opened.fd.get())) {
+    return "lock_held";
+  }
+  return MayRemove(files.directory_fd(), file.facts().owner_uid)
+             ? ""
+             : "no_right_to_remove";
+}
+
+std::vector<Folder::Foldable> Folder::ChooseBatch(const FileSet& files) {
+  std::vector<Foldable> batch;
+  statistics_.blocked.clear();
+  for (MetricFile* file : files.FinalFiles()) {
+    Foldable foldable = {file, false};
+    const std::string_view obstacle =
+        archive_.folded.size() + batch.size() < kMaxFoldedFiles
+            ? Obstacle(files, &foldable)
+            : "list_full";
+    if (obstacle.empty()) {
+      batch.push_back(foldable);
+    } else {
+      ++statistics_.blocked[obstacle];
+    }
+  }
+  return batch;
+}
+
+bool Folder::IsDiskAsRemembered() {
+  ArchiveIdentity on_disk;
+  const absl::Status status = store_->ReadIdentity(&on_disk);
+  if (status.ok() &&
+      (on_disk == archive_.identity || on_disk.generation == 0)) {
+    return true;
+  }
+  NoteProblem(status.ok() ? "the archive was changed by another process"
+                          : std::string(status.message()));
+  is_loaded_ = false;  // read everything anew
+  return false;
+}
+
+void Folder::DropGoneFiles(const FileSet& files, uint32_t now_s,
+                           Archive* archive) const {
+  if (files.pending_count() != 0 || files.unopened_count() != 0) {
+    return;  // one of those may be on the list
+  }
+  absl::flat_hash_set<FileUuid, UuidHash> present;
+  for (const auto& [name, leftover] : files.leftovers()) {
+    present.insert(leftover.uuid);
+  }
+  for (auto it = archive->folded.begin(); it != archive->folded.end();) {
+    const auto current = it++;
+    const FoldedFile& file = current->second;
+    const bool may_come_back =
+        file.has_vanished && now_s - file.folded_at_s < kVanishedMemoryS;
+    if (!present.contains(file.uuid) && !may_come_back) {
+      archive->folded.erase(current);
+    }
+  }
+}
+
+Folder::SeriesParts Folder::ExpiredSeries(const FileSet& files,
+                                          const MergedView& view) {
+  SeriesParts expired;
+  const uint32_t now_s = NowS();
+  if (now_s - expiry_checked_s_ < kExpiryCheckS) {
+    return expired;
+  }
+  expiry_checked_s_ = now_s;
+  const TargetStamps in_use = files.TargetsInUse();
+  view.ForEachSeries([&](const MergedView::SeriesPart& part) {
+    const SeriesTargets& targets = part.part.targets;
+    const uint32_t folded_at_s = archive_.stamps.Of(targets);
+    const bool is_gauge = part.family->type() == format::MetricType::kGauge;
+    const uint32_t ttl_s = is_gauge ? options_.gauge_ttl_s : options_.ttl_s;
+    if (folded_at_s != 0 && ttl_s != 0 && now_s > folded_at_s &&
+        now_s - folded_at_s > ttl_s && (is_gauge || in_use.Of(targets) == 0)) {
+      expired.push_back(part);
+    }
+  });
+  return expired;
+}
+
+void Folder::Forget(const SeriesParts& expired, const MergedView& view,
+                    Archive* archive) {
+  if (expired.empty()) {
+    return;
+  }
+  for (const MergedView::SeriesPart& part : expired) {
+    const SeriesTargets& targets = part.part.targets;
+    const size_t count_count = CountsOf(part);
+    for (size_t i = 0; i < count_count; ++i) {
+      archive->sums.counts()[targets.first_count + i] = 0;
+    }
+    archive->sums.value(targets.value) = ExactSum();
+    archive->sums.gauge(targets.gauge).Reset();
+    archive->stamps.Set(targets, count_count, 0);
+  }
+  // Opinions about families that have nothing left here go too.
+  absl::flat_hash_set<std::pair<uint32_t, uint32_t>> variants;
+  view.ForEachSeries([&](const MergedView::SeriesPart& part) {
+    if (archive->stamps.Of(part.part.targets) != 0) {
+      variants.insert({part.group, part.variant});
+    }
+  });
+  for (auto it = archive->declarations.begin();
+       it != archive->declarations.end();) {
+    const auto current = it++;
+    const uint32_t variant =
+        view.group(current->first).declarations()[current->second].variant;
+    if (!variants.contains({current->first, variant})) {
+      archive->declarations.erase(current);
+    }
+  }
+}
+
+Archive Folder::NextArchive(const std::vector<Foldable>& batch,
+                            const SeriesParts& expired, const FileSet& files,
+                            const MergedView& view) const {
+  const uint32_t now_s = NowS();
+  Archive next = archive_;
+  next.sums = view.sums();  // for their number
+  next.sums.ResetTo(archive_.sums);
+  Forget(expired, view, &next);
+  DropGoneFiles(files, now_s, &next);
+  for (const Foldable& foldable : batch) {
+    FoldedFile& folded = next.folded[foldable.file->writer().uuid];
+    folded = foldable.file->FoldInto(now_s, &next);
+    folded.has_vanished = !foldable.is_there;
+  }
+  next.sums.ClearNobody();
+  if (next.identity.generation++ == 0) {
+    static_cast<void>(::getrandom(next.identity.lineage.bytes,
+                                  sizeof(next.identity.lineage.bytes), 0));
+  }
+  return next;
+}
+
+bool Folder::WriteArchive(const std::vector<Foldable>& batch,
+                          const SeriesParts& expired, FileSet* files,
+                          const MergedView& view) {
+  if (!IsDiskAsRemembered()) {
+    return false;
+  }
+  Archive next = NextArchive(batch, expired, *files, view);
+  const std::vector<uint8_t> bytes = EncodeArchive(next, view);
+  const absl::Status status = store_->Write(bytes);
+  if (!status.ok()) {
+    ++statistics_.failed_folds;
+    NoteProblem(std::string(status.message()));
+    return false;
+  }
+  archive_ = std::move(next);
+  std::vector<MetricFile*> folded;
+  for (const Foldable& foldable : batch) {
+    folded.push_back(foldable.file);
+  }
+  files->ForgetFolded(folded);
+  ++statistics_.folds;
+  statistics_.folded_files += batch.size();
+  statistics_.expired_series += expired.size();
+  statistics_.generation = archive_.identity.generation;
+  statistics_.archive_bytes = bytes.size();
+  NoteProblem("");
+  Log(LogLevel::kInfo,
+      absl::StrCat("folded ", batch.size(), " files of dead writers, dropped ",
+                   expired.size(), " expired series: archive generation ",
+                   archive_.identity.generation));
+  return true;
+}
+
+bool Folder::Fold(FileSet* files, const MergedView& view) {
+  if (!holds_lock() || !IsFoldable(files->directory_kind())) {
+    return false;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  files->ReadDead();
+  const std::vector<Foldable> batch = ChooseBatch(*files);
+  const SeriesParts expired = ExpiredSeries(*files, view);
+  const bool has_work = !batch.empty() || !expired.empty();
+  const bool is_done = !has_work || WriteArchive(batch, expired, files, view);
+  if (is_done) {
+    RemoveFolded(files);
+    statistics_.has_reserve = store_->Reserve(statistics_.archive_bytes);
+  }
+  statistics_.fold_seconds +=
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+          .count();
+  return has_work && is_done;
+}
+
+void Folder::RemoveFolded(FileSet* files) {
+  std::vector<std::string> removed;
+  for (const auto& [name, leftover] : files->leftovers()) {
+    if (leftover.is_kept) {
+      continue;
+    }
+    if (RemoveIfSame(files->directory_fd(), name, leftover.inode)) {
+      removed.push_back(name);
+    } else {
+      ++statistics_.blocked["no_right_to_remove"];
+    }
+  }
+  for (const std::string& name : removed) {
+    files->ForgetLeftover(name);
+  }
+}
+
+void Folder::RemoveTempFiles(const FileSet& files) {
+  if (!holds_lock() || !IsFoldable(files.directory_kind())) {
+    return;
+  }
+  const auto now_s = static_cast<uint64_t>(::time(nullptr));
+  for (const std::string& name : files.temp_files()) {
+    const OpenedFile opened =
+        OpenUntrustedFile(files.directory_fd(), name.c_str(), UINT64_MAX);
+    const uint64_t born_s = opened.facts.birth_ns / 1'000'000'000;
+    if (opened.fd.valid() && born_s != 0 && born_s + kTempFileAgeS < now_s &&
+        !IsLifeLockHeld(opened.fd.get()) &&
+        MayRemove(files.directory_fd(), opened.facts.owner_uid) &&
+        RemoveIfSame(files.directory_fd(), name, opened.facts.inode)) {
+      ++statistics_.removed_temp_files;
+    }
+  }
+}
+
+}  // namespace tine::collector
