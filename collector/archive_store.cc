@@ -31,7 +31,7 @@ void GiveToOwnerOf(int directory_fd, int fd) {
   struct stat info;
   if (::geteuid() == 0 && ::fstat(directory_fd, &info) == 0 &&
       info.st_uid != 0) {
-    static_cast<void>(::fchown(fd, info.st_uid, info.st_gid));
+    [[maybe_unused]] const int ignored = ::fchown(fd, info.st_uid, info.st_gid);
   }
 }
 

@@ -1,7 +1,6 @@
 #include "collector/folder.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include <chrono>
 #include <cstring>
 #include <ctime>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -46,6 +46,15 @@ size_t CountsOf(const MergedView::SeriesPart& part) {
 }
 
 uint32_t NowS() { return static_cast<uint32_t>(::time(nullptr)); }
+
+FileUuid NewLineage() {
+  FileUuid lineage;
+  std::random_device random;
+  for (uint8_t& byte : lineage.bytes) {
+    byte = static_cast<uint8_t>(random());
+  }
+  return lineage;
+}
 
 // Other systems' files are theirs to remove: another kernel may be at work on
 // them.
@@ -347,8 +356,7 @@ Archive Folder::NextArchive(const std::vector<Foldable>& batch,
   }
   next.sums.ClearNobody();
   if (next.identity.generation++ == 0) {
-    static_cast<void>(::getrandom(next.identity.lineage.bytes,
-                                  sizeof(next.identity.lineage.bytes), 0));
+    next.identity.lineage = NewLineage();
   }
   return next;
 }

@@ -75,6 +75,22 @@ absl::StatusOr<UniqueFd> OpenAndCheck(const Place& place,
   return fd;
 }
 
+absl::Status MakeDirectory(const Place& place,
+                           const struct stat& metrics_directory) {
+  if (::mkdirat(place.base_fd, place.name.c_str(), 0700) != 0) {
+    return errno == EEXIST ? absl::OkStatus() : ErrnoStatus(place.name, errno);
+  }
+  // Made by root for somebody else: that one must be able to go on with it.
+  if (::geteuid() == 0 && metrics_directory.st_uid != 0 &&
+      ::fchownat(place.base_fd, place.name.c_str(), metrics_directory.st_uid,
+                 metrics_directory.st_gid, AT_SYMLINK_NOFOLLOW) != 0) {
+    const int error = errno;
+    ::unlinkat(place.base_fd, place.name.c_str(), AT_REMOVEDIR);
+    return ErrnoStatus(place.name, error);
+  }
+  return absl::OkStatus();
+}
+
 bool MoveSquatterAway(const Place& place) {
   struct stat info;
   if (::fstatat(place.base_fd, place.name.c_str(), &info,
@@ -108,15 +124,9 @@ absl::StatusOr<OpenedStateDirectory> OpenStateDirectory(
   }
   if (!fd.ok() && may_create &&
       (absl::IsNotFound(fd.status()) || result.has_moved_squatter)) {
-    if (::mkdirat(place.base_fd, place.name.c_str(), 0700) == 0) {
-      // Made by root for somebody else: that one must be able to go on with it.
-      if (::geteuid() == 0 && metrics_directory.st_uid != 0) {
-        static_cast<void>(::fchownat(
-            place.base_fd, place.name.c_str(), metrics_directory.st_uid,
-            metrics_directory.st_gid, AT_SYMLINK_NOFOLLOW));
-      }
-    } else if (errno != EEXIST) {
-      return ErrnoStatus(place.name, errno);
+    const absl::Status status = MakeDirectory(place, metrics_directory);
+    if (!status.ok()) {
+      return status;
     }
     fd = OpenAndCheck(place, metrics_directory);
   }
