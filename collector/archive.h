@@ -70,6 +70,15 @@ struct Archive {
   // Group and declaration of the view: opinions of dead writers.
   absl::flat_hash_set<std::pair<uint32_t, uint32_t>> declarations;
   absl::flat_hash_map<FileUuid, FoldedFile, UuidHash> folded;
+  // Files that counted when this was written and are not in it: so whoever
+  // starts next knows what has gone without having been folded.
+  absl::flat_hash_set<FileUuid, UuidHash> known;
+  // How many of those were ever found to be gone, and when that was last.
+  uint64_t lost_file_count = 0;
+  uint64_t reset_wall_ns = 0;
+  // As it was last read or written.
+  size_t series_count = 0;
+  size_t file_bytes = 0;
 
   bool HasFolded(const FileUuid& uuid, const FileFacts& facts) const {
     const auto it = folded.find(uuid);

@@ -25,6 +25,7 @@ using format::FoldedEntry;
 using format::GaugeMode;
 using format::kCellsPerBlock;
 using format::kHeaderBytes;
+using format::KnownEntry;
 using format::ListRecord;
 using format::MetricType;
 using format::OriginEntry;
@@ -113,9 +114,12 @@ class Encoder {
       AppendSeries(item);
     }
     AppendOrigins();
+    AppendKnown();
     FillHead();
     return std::move(bytes_);
   }
+
+  size_t series_count() const { return items_.size(); }
 
  private:
   struct Item {
@@ -211,6 +215,16 @@ class Encoder {
         });
   }
 
+  void AppendKnown() {
+    auto next = archive_.known.begin();
+    AppendList<KnownEntry>(
+        RecordKind::kKnown, archive_.known.size(), [&next](size_t) {
+          KnownEntry entry;
+          std::memcpy(entry.uuid, (next++)->bytes, sizeof(entry.uuid));
+          return entry;
+        });
+  }
+
   void AppendOrigins() {
     AppendList<OriginEntry>(
         RecordKind::kOrigins, items_.size(), [this](size_t i) {
@@ -269,7 +283,8 @@ class Encoder {
     series.family_offset = FamilyOffset(item, names, label_count);
     series.first_cell = item.first_cell;
     series.cell_count = item.cell_count;
-    series.created_wall_ns = item.part.part.series->created_wall_ns;
+    series.created_wall_ns = std::max(item.part.part.series->created_wall_ns,
+                                      archive_.reset_wall_ns);
     series.label_values =
         StringListView(reinterpret_cast<const uint8_t*>(values.data()),
                        values.size(), label_count);
@@ -369,6 +384,8 @@ class Encoder {
     std::memcpy(record.lineage, archive_.identity.lineage.bytes,
                 sizeof(record.lineage));
     record.written_wall_ns = header->created_wall_ns;
+    record.lost_file_count = archive_.lost_file_count;
+    record.reset_wall_ns = archive_.reset_wall_ns;
     std::memcpy(bytes_.data() + kHeaderBytes, &record, sizeof(record));
     SealRecord(bytes_.data() + kHeaderBytes);
   }
@@ -448,6 +465,13 @@ class Decoder : public RecordVisitor {
       ForEachEntry<OriginEntry>(
           offset, record_bytes,
           [this](const OriginEntry& entry) { origins_.push_back(entry); });
+    } else if (kind == static_cast<uint16_t>(RecordKind::kKnown)) {
+      ForEachEntry<KnownEntry>(
+          offset, record_bytes, [this](const KnownEntry& entry) {
+            FileUuid uuid;
+            std::memcpy(uuid.bytes, entry.uuid, sizeof(entry.uuid));
+            archive_->known.insert(uuid);
+          });
     }
   }
 
@@ -458,6 +482,7 @@ class Decoder : public RecordVisitor {
           absl::StrCat("the archive cannot be taken in: ",
                        absl::string_view(problem_.data(), problem_.size())));
     }
+    archive_->series_count = origins_.size();
     archive_->sums = view_->sums();
     archive_->sums.Reset();
     for (const OriginEntry& origin : origins_) {
@@ -567,9 +592,12 @@ class Decoder : public RecordVisitor {
 
 }  // namespace
 
-std::vector<uint8_t> EncodeArchive(const Archive& archive,
-                                   const MergedView& view) {
-  return Encoder(archive, view).Encode();
+std::vector<uint8_t> EncodeArchive(const MergedView& view, Archive* archive) {
+  Encoder encoder(*archive, view);
+  std::vector<uint8_t> bytes = encoder.Encode();
+  archive->series_count = encoder.series_count();
+  archive->file_bytes = bytes.size();
+  return bytes;
 }
 
 absl::Status ReadArchiveIdentity(const uint8_t* bytes, size_t size_bytes,
@@ -613,6 +641,9 @@ absl::Status DecodeArchive(const uint8_t* bytes, size_t size_bytes,
       Crc32(bytes + kArchiveHeadBytes, size_bytes - kArchiveHeadBytes)) {
     return Damaged("its checksum is wrong");
   }
+  archive->lost_file_count = record.lost_file_count;
+  archive->reset_wall_ns = record.reset_wall_ns;
+  archive->file_bytes = size_bytes;
   Decoder decoder(bytes, view, archive);
   scanner.Scan(bytes + kHeaderBytes, size_bytes - kHeaderBytes, &decoder);
   if (scanner.damage().reason != DamageReason::kNone) {

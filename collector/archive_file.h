@@ -17,9 +17,9 @@ namespace tine::collector {
 // Bytes that ReadArchiveIdentity needs.
 inline constexpr size_t kArchiveHeadBytes = 4096 + 64;
 
-// `view` is the one whose indexes the archive's numbers have.
-std::vector<uint8_t> EncodeArchive(const Archive& archive,
-                                   const MergedView& view);
+// `view` is the one whose indexes the archive's numbers have. Sets the
+// archive's series_count and file_bytes.
+std::vector<uint8_t> EncodeArchive(const MergedView& view, Archive* archive);
 
 // From the first kArchiveHeadBytes of an archive. `bytes` is 8-byte aligned,
 // here and below.

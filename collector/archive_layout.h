@@ -19,15 +19,19 @@ struct ArchiveRecord {
   uint64_t generation;
   uint8_t lineage[16];
   uint64_t written_wall_ns;
-  uint8_t reserved[16];
+  uint64_t lost_file_count;  // known files that were gone, so far
+  uint64_t reset_wall_ns;    // when one was last; 0: never
 };
 static_assert(offsetof(ArchiveRecord, body_checksum) == 12);
 static_assert(offsetof(ArchiveRecord, generation) == 16);
 static_assert(offsetof(ArchiveRecord, lineage) == 24);
 static_assert(offsetof(ArchiveRecord, written_wall_ns) == 40);
+static_assert(offsetof(ArchiveRecord, lost_file_count) == 48);
+static_assert(offsetof(ArchiveRecord, reset_wall_ns) == 56);
 static_assert(sizeof(ArchiveRecord) == 64);
 
-// What FOLDED and ORIGIN records begin with; `entry_count` entries follow.
+// What FOLDED, ORIGINS and KNOWN records begin with; `entry_count` entries
+// follow.
 struct ListRecord {
   RecordHeader header;
   uint32_t entry_count;
@@ -54,6 +58,11 @@ struct OriginEntry {
   uint8_t writer_uuid[16];
 };
 static_assert(sizeof(OriginEntry) == 32);
+
+struct KnownEntry {
+  uint8_t uuid[16];
+};
+static_assert(sizeof(KnownEntry) == 16);
 
 // Of one record; more entries need more records.
 inline constexpr uint32_t kMaxListEntries = 100'000;

@@ -89,6 +89,9 @@ void Collector::Stop() {
   [[maybe_unused]] const ssize_t written =
       ::write(stop_event_.get(), &one, sizeof(one));
   thread_.join();
+  // Whoever starts next will know what was there.
+  const std::lock_guard<std::mutex> state_lock(mutex_);
+  folder_.WriteKnownFiles(files_.get(), *view_);
 }
 
 // ---- The thread -------------------------------------------------------------
@@ -118,14 +121,15 @@ void Collector::WorkLocked(uint64_t now_ms) {
   files_->OpenPending(kOpenBatch);
   ProbeHintsLocked(now_ms, /*is_scrape=*/false);
   NoteReadinessLocked(now_ms);
-  if (is_ready_.load(std::memory_order_relaxed) &&
-      now_ms - last_fold_ms_ >= options_.min_fold_distance_ms) {
-    FoldLocked(now_ms);
+  // Not only when all is open: of very many dead files, those that are folded
+  // make room for others.
+  if (!is_rescan_needed_ && now_ms >= next_fold_ms_) {
+    PlanFoldLocked(now_ms, FoldLocked());
   }
 }
 
 int Collector::WaitMsLocked(uint64_t now_ms) const {
-  if (files_->pending_count() > 0) {
+  if (files_->pending_count() > 0 || has_fold_backlog_) {
     return 0;
   }
   uint64_t due_ms = last_directory_check_ms_ + kDirectoryCheckMs;
@@ -239,19 +243,43 @@ void Collector::ProbeHintsLocked(uint64_t now_ms, bool is_scrape) {
   }
 }
 
-void Collector::FoldLocked(uint64_t now_ms) {
-  last_fold_ms_ = now_ms;
+Folder::Outcome Collector::FoldLocked() {
+  folder_.NoteLostFiles(*files_);
   folder_.RemoveTempFiles(*files_);
-  if (folder_.Fold(files_.get(), *view_)) {
+  const Folder::Outcome outcome = folder_.Fold(files_.get(), *view_);
+  if (outcome.has_folded) {
     files_->Sweep();
   }
+  return outcome;
+}
+
+void Collector::PlanFoldLocked(uint64_t start_ms,
+                               const Folder::Outcome& outcome) {
+  constexpr uint64_t kPause = 10;  // times as long as the fold took
+  const uint64_t now_ms = NowMs();
+  has_fold_backlog_ = outcome.has_more;
+  next_fold_ms_ =
+      has_fold_backlog_
+          ? now_ms
+          : now_ms + std::max<uint64_t>(options_.min_fold_distance_ms,
+                                        kPause * (now_ms - start_ms));
+  may_fold_make_room_ = outcome.has_folded;
+  // There is room now.
+  is_rescan_needed_ |= outcome.has_folded && files_->left_out_count() != 0;
 }
 
 void Collector::FoldNow() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  CatchUpLocked(NowMs(), /*may_rescan=*/true);
-  files_->OpenPending(SIZE_MAX);
-  FoldLocked(NowMs());
+  for (;;) {
+    CatchUpLocked(NowMs(), /*may_rescan=*/true);
+    files_->OpenPending(SIZE_MAX);
+    const Folder::Outcome outcome = FoldLocked();
+    const bool has_room = outcome.has_folded && files_->left_out_count() != 0;
+    is_rescan_needed_ |= has_room;
+    if (!outcome.has_more && !has_room) {
+      return;
+    }
+  }
 }
 
 void Collector::NoteReadinessLocked(uint64_t now_ms) {
@@ -262,6 +290,10 @@ void Collector::NoteReadinessLocked(uint64_t now_ms) {
   if (has_all && files_->unopened_count() > 0 &&
       now_ms - start_ms_ < options_.max_start_ms) {
     is_rescan_needed_ = true;  // tries to open them again
+    return;
+  }
+  if (has_all && files_->left_out_count() > 0 && may_fold_make_room_ &&
+      now_ms - start_ms_ < options_.max_start_ms) {
     return;
   }
   if (has_all) {

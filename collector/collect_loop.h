@@ -71,7 +71,8 @@ struct CollectorOptions {
   // What dead writers leave. (`log` is that above.) Folding needs Start(), or
   // FoldNow().
   Folder::Options folding;
-  // A fold writes the whole archive: no more often than this.
+  // A fold writes the whole archive: no more often than this, and at most a
+  // tenth of the time is spent on it, unless files have piled up.
   uint32_t min_fold_distance_ms = 2'000;
   // Nothing: this process's.
   std::optional<HostIdentity> host;
@@ -108,7 +109,7 @@ class Collector {
       std::function<void(const MergedFamilies&, const CollectorStatistics&)>;
   void WithScrape(const ScrapeUser& use);
 
-  // Folds what can be folded now. Without Start(), for one-shot use.
+  // Folds all that can be folded now. Without Start(), for one-shot use.
   void FoldNow();
 
   // False after the start until every file was read or judged once (at most
@@ -138,7 +139,9 @@ class Collector {
   // begins anew with it. False when it cannot be read.
   bool SyncArchiveLocked();
   void RescanLocked(uint64_t now_ms);
-  void FoldLocked(uint64_t now_ms);
+  Folder::Outcome FoldLocked();
+  // When the thread may fold again after one that took so long.
+  void PlanFoldLocked(uint64_t start_ms, const Folder::Outcome& outcome);
   // One attempt at a scrape; false when somebody has folded meanwhile.
   bool TryScrapeLocked(uint64_t now_ms);
   void ProbeHintsLocked(uint64_t now_ms, bool is_scrape);
@@ -159,7 +162,10 @@ class Collector {
   bool is_rescan_needed_ = true;
   uint64_t last_rescan_ms_ = 0;
   uint64_t last_directory_check_ms_ = 0;
-  uint64_t last_fold_ms_ = 0;
+  uint64_t next_fold_ms_ = 0;
+  bool has_fold_backlog_ = false;
+  // Folding may make room for files that were left out.
+  bool may_fold_make_room_ = true;
   uint64_t scrape_count_ = 0;
   uint64_t rescan_count_ = 0;
   uint64_t overflow_count_ = 0;

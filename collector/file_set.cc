@@ -95,6 +95,7 @@ void FileSet::SetDirectory(int directory_fd) {
   leftovers_.clear();
   temp_files_.clear();
   left_out_count_ = 0;
+  has_listed_ = false;
   struct statfs info;
   if (directory_fd >= 0 && ::fstatfs(directory_fd, &info) == 0) {
     context_.directory_kind =
@@ -135,6 +136,7 @@ bool FileSet::Rescan() {
   for (const std::string& name : gone) {
     Look(name, /*may_be_dead=*/false);
   }
+  has_listed_ = true;
   return true;
 }
 
@@ -434,6 +436,7 @@ void FileSet::Admit(Names::iterator it, std::unique_ptr<MetricFile> admitted) {
   }
   by_uuid_.emplace(file->writer().uuid, file);
   files_.push_back(std::move(admitted));
+  ++admitted_count_;
   it->second.file = file;
   SetState(&it->second, NameState::kFollowed);
   if (!file->problem().empty()) {

@@ -105,6 +105,15 @@ class FileSet {
   // Opens files set aside, at most `max_count`. True when none is left.
   bool OpenPending(size_t max_count);
   size_t pending_count() const { return pending_.size(); }
+  // Is everything followed or refused that is in the directory?
+  bool IsComplete() const {
+    return has_listed_ && pending_.empty() && left_out_count_ == 0 &&
+           unopened_count() == 0;
+  }
+  // Names that were left out at the last rescan, for want of a place.
+  size_t left_out_count() const { return left_out_count_; }
+  // Files that have been followed so far: while this stays, no new one came.
+  uint64_t admitted_count() const { return admitted_count_; }
 
   // Asks again for the lock of a file. False when there is nothing more to ask.
   bool ProbeAgain(const std::string& name);
@@ -227,6 +236,8 @@ class FileSet {
   std::unordered_multimap<FileUuid, MetricFile*, UuidHash> by_uuid_;
   absl::flat_hash_set<std::string> pending_;
   uint64_t rescan_ = 0;
+  bool has_listed_ = false;  // since the directory was set
+  uint64_t admitted_count_ = 0;
   // Who lives or what is declared has changed since the view last ranked its
   // sources.
   bool is_ranking_stale_ = true;

@@ -32,6 +32,10 @@ constexpr uint64_t kTempFileAgeS = 60;
 constexpr uint32_t kVanishedMemoryS = 24 * 3600;
 constexpr size_t kMaxFoldedFiles = 200'000;
 
+// A new file alone is no hurry: only if it is removed while no collector runs
+// does it matter whether the archive knows of it.
+constexpr uint32_t kKnownFilesS = 10;
+
 // Looking for what has expired goes through all series.
 constexpr uint32_t kExpiryCheckS = 60;
 
@@ -43,6 +47,13 @@ size_t CountsOf(const MergedView::SeriesPart& part) {
   return part.family->type() == format::MetricType::kHistogram
              ? part.part.bounds->size() + 1
              : 1;
+}
+
+uint64_t WallNowNs() {
+  timespec now;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<uint64_t>(now.tv_nsec);
 }
 
 uint32_t NowS() { return static_cast<uint32_t>(::time(nullptr)); }
@@ -101,9 +112,20 @@ void Folder::NoteProblem(const std::string& problem) {
 
 void Folder::NoteReset(std::string_view reason) {
   ++statistics_.resets[reason];
+  archive_.reset_wall_ns = WallNowNs();
   Log(LogLevel::kError, "what dead writers had left is lost (" +
                             std::string(reason) +
                             "): counters begin again without it");
+}
+
+void Folder::NoteArchive() {
+  statistics_.generation = archive_.identity.generation;
+  statistics_.archive_bytes = archive_.file_bytes;
+  statistics_.archive_series = archive_.series_count;
+  statistics_.archive_listed_files = archive_.folded.size();
+  if (archive_.lost_file_count != 0) {
+    statistics_.resets["files_removed"] = archive_.lost_file_count;
+  }
 }
 
 // ---- Where, and who ---------------------------------------------------------
@@ -178,10 +200,10 @@ absl::Status Folder::Load(MergedView* view) {
   statistics_.holds_lock = store_->holds_lock();
   Archive loaded;
   absl::Status status = store_->Read(view, &loaded);
-  if (absl::IsDataLoss(status) && store_->holds_lock()) {
+  const bool is_damaged = absl::IsDataLoss(status) && store_->holds_lock();
+  if (is_damaged) {
     Log(LogLevel::kError, std::string(status.message()));
     status = store_->SetAsideDamaged();
-    NoteReset("archive_damaged");
     loaded = Archive();
   }
   if (!status.ok()) {
@@ -189,11 +211,16 @@ absl::Status Folder::Load(MergedView* view) {
     NoteProblem(std::string(status.message()));
     return status;
   }
-  if (before.generation != 0 && before.lineage != loaded.identity.lineage) {
+  archive_ = std::move(loaded);
+  has_noted_lost_ = false;
+  written_s_ = NowS();
+  if (is_damaged) {
+    NoteReset("archive_damaged");
+  } else if (before.generation != 0 &&
+             before.lineage != archive_.identity.lineage) {
     NoteReset("archive_replaced");
   }
-  archive_ = std::move(loaded);
-  statistics_.generation = archive_.identity.generation;
+  NoteArchive();
   return absl::OkStatus();
 }
 
@@ -237,7 +264,12 @@ std::string_view Folder::Obstacle(const FileSet& files,
 std::vector<Folder::Foldable> Folder::ChooseBatch(const FileSet& files) {
   std::vector<Foldable> batch;
   statistics_.blocked.clear();
+  statistics_.waiting_files = 0;
   for (MetricFile* file : files.FinalFiles()) {
+    if (batch.size() == kMaxBatch) {
+      ++statistics_.waiting_files;
+      continue;
+    }
     Foldable foldable = {file, false};
     const std::string_view obstacle =
         archive_.folded.size() + batch.size() < kMaxFoldedFiles
@@ -267,8 +299,8 @@ bool Folder::IsDiskAsRemembered() {
 
 void Folder::DropGoneFiles(const FileSet& files, uint32_t now_s,
                            Archive* archive) const {
-  if (files.pending_count() != 0 || files.unopened_count() != 0) {
-    return;  // one of those may be on the list
+  if (!files.IsComplete()) {
+    return;  // what has not been looked at may be on the list
   }
   absl::flat_hash_set<FileUuid, UuidHash> present;
   for (const auto& [name, leftover] : files.leftovers()) {
@@ -354,6 +386,17 @@ Archive Folder::NextArchive(const std::vector<Foldable>& batch,
     folded = foldable.file->FoldInto(now_s, &next);
     folded.has_vanished = !foldable.is_there;
   }
+  if (has_noted_lost_) {
+    next.known.clear();
+  }
+  for (const auto& file : files.files()) {
+    if (!file->is_quarantined() && file->source().series_count() != 0) {
+      next.known.insert(file->writer().uuid);
+    }
+  }
+  for (const Foldable& foldable : batch) {
+    next.known.erase(foldable.file->writer().uuid);
+  }
   next.sums.ClearNobody();
   if (next.identity.generation++ == 0) {
     next.identity.lineage = NewLineage();
@@ -368,8 +411,7 @@ bool Folder::WriteArchive(const std::vector<Foldable>& batch,
     return false;
   }
   Archive next = NextArchive(batch, expired, *files, view);
-  const std::vector<uint8_t> bytes = EncodeArchive(next, view);
-  const absl::Status status = store_->Write(bytes);
+  const absl::Status status = store_->Write(EncodeArchive(view, &next));
   if (!status.ok()) {
     ++statistics_.failed_folds;
     NoteProblem(std::string(status.message()));
@@ -384,34 +426,83 @@ bool Folder::WriteArchive(const std::vector<Foldable>& batch,
   ++statistics_.folds;
   statistics_.folded_files += batch.size();
   statistics_.expired_series += expired.size();
-  statistics_.generation = archive_.identity.generation;
-  statistics_.archive_bytes = bytes.size();
+  known_admitted_count_ = files->admitted_count();
+  written_s_ = NowS();
+  NoteArchive();
   NoteProblem("");
-  Log(LogLevel::kInfo,
-      absl::StrCat("folded ", batch.size(), " files of dead writers, dropped ",
-                   expired.size(), " expired series: archive generation ",
-                   archive_.identity.generation));
+  // A backlog is news; the daily round is not.
+  Log(batch.size() == kMaxBatch || !expired.empty() ? LogLevel::kInfo
+                                                    : LogLevel::kDebug,
+      absl::StrCat("folded ", batch.size(), " files of dead writers, ",
+                   statistics_.waiting_files, " are waiting; dropped ",
+                   expired.size(), " expired series; archive generation ",
+                   archive_.identity.generation, ", ", archive_.series_count,
+                   " series, ", archive_.file_bytes, " bytes"));
   return true;
 }
 
-bool Folder::Fold(FileSet* files, const MergedView& view) {
+Folder::Outcome Folder::Fold(FileSet* files, const MergedView& view) {
   if (!holds_lock() || !IsFoldable(files->directory_kind())) {
-    return false;
+    return {};
   }
   const auto start = std::chrono::steady_clock::now();
   files->ReadDead();
   const std::vector<Foldable> batch = ChooseBatch(*files);
   const SeriesParts expired = ExpiredSeries(*files, view);
-  const bool has_work = !batch.empty() || !expired.empty();
+  const bool has_work =
+      !batch.empty() || !expired.empty() ||
+      (AreKnownFilesStale(*files) && NowS() - written_s_ >= kKnownFilesS);
   const bool is_done = !has_work || WriteArchive(batch, expired, files, view);
   if (is_done) {
     RemoveFolded(files);
-    statistics_.has_reserve = store_->Reserve(statistics_.archive_bytes);
+    statistics_.has_reserve = store_->Reserve(archive_.file_bytes);
   }
   statistics_.fold_seconds +=
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count();
-  return has_work && is_done;
+  Outcome outcome;
+  outcome.has_folded = has_work && is_done;
+  outcome.has_more = is_done && statistics_.waiting_files != 0;
+  return outcome;
+}
+
+// ---- What is gone without having been folded --------------------------------
+
+bool Folder::AreKnownFilesStale(const FileSet& files) const {
+  return files.IsComplete() && files.admitted_count() != known_admitted_count_;
+}
+
+void Folder::NoteLostFiles(const FileSet& files) {
+  if (!holds_lock() || has_noted_lost_ || !files.IsComplete()) {
+    return;
+  }
+  has_noted_lost_ = true;
+  absl::flat_hash_set<FileUuid, UuidHash> lost = std::move(archive_.known);
+  archive_.known.clear();
+  for (const auto& file : files.files()) {
+    lost.erase(file->writer().uuid);
+  }
+  for (const auto& [name, leftover] : files.leftovers()) {
+    lost.erase(leftover.uuid);
+  }
+  if (lost.empty()) {
+    return;
+  }
+  archive_.lost_file_count += lost.size();
+  archive_.reset_wall_ns = WallNowNs();
+  known_admitted_count_ = 0;  // to be written
+  NoteArchive();
+  Log(LogLevel::kError,
+      absl::StrCat(lost.size(),
+                   " metric files were removed while no collector ran, before "
+                   "they were folded: counters begin again without them"));
+}
+
+void Folder::WriteKnownFiles(FileSet* files, const MergedView& view) {
+  if (holds_lock() && IsFoldable(files->directory_kind()) &&
+      AreKnownFilesStale(*files)) {
+    WriteArchive({}, {}, files, view);
+  }
 }
 
 void Folder::RemoveFolded(FileSet* files) {

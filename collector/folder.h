@@ -25,7 +25,8 @@ struct FolderStatistics {
   uint64_t generation = 0;
   size_t archive_bytes = 0;
   size_t archive_series = 0;
-  uint64_t folds = 0;  // writes of the archive
+  size_t archive_listed_files = 0;  // folded, and perhaps not removed yet
+  uint64_t folds = 0;               // writes of the archive
   uint64_t folded_files = 0;
   uint64_t removed_temp_files = 0;
   uint64_t failed_folds = 0;
@@ -33,9 +34,11 @@ struct FolderStatistics {
   double fold_seconds = 0;  // all folds together
   bool has_reserve = false;
   uint64_t moved_squatters = 0;
+  size_t waiting_files = 0;  // that can be folded and are not yet
   // Dead files that cannot be folded, by reason, as of the last attempt.
   std::map<std::string_view, size_t> blocked;
-  // What was lost, so that counters began again, by reason.
+  // Times that counters fell because something was lost, by reason:
+  // archive_damaged, archive_replaced; files_removed counts the files.
   std::map<std::string_view, uint64_t> resets;
   std::string problem;  // for people; empty: all is well
 };
@@ -81,10 +84,19 @@ class Folder {
   // nothing may be served: it would be a part.
   absl::Status Load(MergedView* view);
 
-  // Folds what can be folded now. `files` have been read; the thread has
-  // nothing pending.
-  // True when the archive has changed: then the view may be swept.
-  bool Fold(FileSet* files, const MergedView& view);
+  struct Outcome {
+    bool has_folded = false;  // something left the view: it may be swept
+    bool has_more = false;    // that could be folded at once
+  };
+  // Folds what can be folded now, at most kMaxBatch files.
+  Outcome Fold(FileSet* files, const MergedView& view);
+
+  // `files` are complete: whatever is there has been seen. Finds out what has
+  // gone, since the archive was written, without having been folded.
+  void NoteLostFiles(const FileSet& files);
+
+  // Writes which files count now, unless the archive says so already.
+  void WriteKnownFiles(FileSet* files, const MergedView& view);
 
   // Removes temporary files that dead writers have left.
   void RemoveTempFiles(const FileSet& files);
@@ -94,6 +106,9 @@ class Folder {
   const FolderStatistics& statistics() const { return statistics_; }
 
  private:
+  // One archive write is for so many; a scrape may have to wait for it.
+  static constexpr size_t kMaxBatch = 4096;
+
   struct Foldable {
     MetricFile* file;
     bool is_there;  // under its name, still
@@ -104,10 +119,12 @@ class Folder {
   void Log(LogLevel level, const std::string& message) const;
   void NoteProblem(const std::string& problem);
   void NoteReset(std::string_view reason);
+  void NoteArchive();
   // Why the file cannot be folded; empty if it can.
   std::string_view Obstacle(const FileSet& files, Foldable* foldable) const;
   std::vector<Foldable> ChooseBatch(const FileSet& files);
   bool IsDiskAsRemembered();
+  bool AreKnownFilesStale(const FileSet& files) const;
   Archive NextArchive(const std::vector<Foldable>& batch,
                       const SeriesParts& expired, const FileSet& files,
                       const MergedView& view) const;
@@ -127,6 +144,10 @@ class Folder {
   Archive archive_;
   absl::Status attach_status_;
   uint32_t expiry_checked_s_ = 0;
+  // As of the last write: FileSet::admitted_count() and Unix time.
+  uint64_t known_admitted_count_ = 0;
+  uint32_t written_s_ = 0;
+  bool has_noted_lost_ = false;
   bool is_loaded_ = false;
   FolderStatistics statistics_;
 };

@@ -118,6 +118,16 @@ void AddFolding(const FolderStatistics& folding, OwnFamilies* own) {
                 Number(folding.generation));
   own->AddGauge("tine_archive_bytes", "Size of the archive.",
                 Number(folding.archive_bytes));
+  own->AddGauge("tine_archive_series", "Series that the archive has.",
+                Number(folding.archive_series));
+  own->AddGauge("tine_archive_listed_files",
+                "Folded files that the archive still lists, because they may "
+                "not be removed yet.",
+                Number(folding.archive_listed_files));
+  own->AddGauge("tine_fold_waiting_files",
+                "Files of dead writers that the last fold has left for the "
+                "next.",
+                Number(folding.waiting_files));
   own->AddGauge("tine_archive_reserve",
                 "1 while memory is set aside for the next archive.",
                 folding.has_reserve ? 1 : 0);
@@ -145,14 +155,15 @@ void AddFolding(const FolderStatistics& folding, OwnFamilies* own) {
                   "Files of dead writers that cannot be folded, by reason.",
                   Number(count), {{"reason", reason}});
   }
-  std::map<std::string_view, uint64_t> resets = {{"archive_damaged", 0},
-                                                 {"archive_replaced", 0}};
+  std::map<std::string_view, uint64_t> resets = {
+      {"archive_damaged", 0}, {"archive_replaced", 0}, {"files_removed", 0}};
   for (const auto& [reason, count] : folding.resets) {
     resets[reason] = count;
   }
   for (const auto& [reason, count] : resets) {
     own->AddCounter("tine_counter_resets_total",
-                    "Times that counters fell because something was lost.",
+                    "Times that counters fell because something was lost; for "
+                    "files_removed, the files.",
                     Number(count), {{"reason", reason}});
   }
 }
