@@ -37,6 +37,13 @@ uint64_t NowNs() {
 
 uint64_t NowMs() { return NowNs() / 1'000'000; }
 
+uint64_t ThreadCpuMs() {
+  timespec now;
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000 +
+         static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+}
+
 FileSet::Options FileSetOptions(const CollectorOptions& options) {
   FileSet::Options result;
   result.host =
@@ -124,7 +131,9 @@ void Collector::WorkLocked(uint64_t now_ms) {
   // Not only when all is open: of very many dead files, those that are folded
   // make room for others.
   if (!is_rescan_needed_ && now_ms >= next_fold_ms_) {
-    PlanFoldLocked(now_ms, FoldLocked());
+    const uint64_t cpu_ms = ThreadCpuMs();
+    const Folder::Outcome outcome = FoldLocked();
+    PlanFoldLocked(ThreadCpuMs() - cpu_ms, outcome);
   }
 }
 
@@ -253,16 +262,15 @@ Folder::Outcome Collector::FoldLocked() {
   return outcome;
 }
 
-void Collector::PlanFoldLocked(uint64_t start_ms,
+void Collector::PlanFoldLocked(uint64_t cpu_ms,
                                const Folder::Outcome& outcome) {
-  constexpr uint64_t kPause = 10;  // times as long as the fold took
-  const uint64_t now_ms = NowMs();
+  constexpr uint64_t kPause = 9;  // times as long as the fold took
   has_fold_backlog_ = outcome.has_more;
-  next_fold_ms_ =
-      has_fold_backlog_
-          ? now_ms
-          : now_ms + std::max<uint64_t>(options_.min_fold_distance_ms,
-                                        kPause * (now_ms - start_ms));
+  next_fold_ms_ = NowMs();
+  if (!has_fold_backlog_) {
+    next_fold_ms_ +=
+        std::max<uint64_t>(options_.min_fold_distance_ms, kPause * cpu_ms);
+  }
   may_fold_make_room_ = outcome.has_folded;
   // There is room now.
   is_rescan_needed_ |= outcome.has_folded && files_->left_out_count() != 0;

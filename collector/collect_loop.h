@@ -71,8 +71,8 @@ struct CollectorOptions {
   // What dead writers leave. (`log` is that above.) Folding needs Start(), or
   // FoldNow().
   Folder::Options folding;
-  // A fold writes the whole archive: no more often than this, and at most a
-  // tenth of the time is spent on it, unless files have piled up.
+  // A fold writes the whole archive: no more often than this, and for at most a
+  // tenth of a CPU, unless files have piled up.
   uint32_t min_fold_distance_ms = 2'000;
   // Nothing: this process's.
   std::optional<HostIdentity> host;
@@ -140,8 +140,8 @@ class Collector {
   bool SyncArchiveLocked();
   void RescanLocked(uint64_t now_ms);
   Folder::Outcome FoldLocked();
-  // When the thread may fold again after one that took so long.
-  void PlanFoldLocked(uint64_t start_ms, const Folder::Outcome& outcome);
+  // When the thread may fold again after one that took so much of a CPU.
+  void PlanFoldLocked(uint64_t cpu_ms, const Folder::Outcome& outcome);
   // One attempt at a scrape; false when somebody has folded meanwhile.
   bool TryScrapeLocked(uint64_t now_ms);
   void ProbeHintsLocked(uint64_t now_ms, bool is_scrape);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "CLI/CLI.hpp"
+#include "tools/bench/fold_benchmark.h"
 #include "tools/bench/write_benchmark.h"
 #include "version.h"
 
@@ -26,10 +27,22 @@ int main(int argc, char** argv) {
                    "Runs of each row, interleaved; the fastest is shown")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  int writer_count = 10'000;
+  int series_count = 100;
+  CLI::App* fold = app.add_subcommand(
+      "fold", "What dead writers cost, before and after they are folded");
+  fold->add_option("--writers", writer_count, "Dead writers")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  fold->add_option("--series", series_count, "Series of each")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  return tine::bench::RunWriteBenchmarks(repetition_count);
+  return fold->parsed()
+             ? tine::bench::RunFoldBenchmark(writer_count, series_count)
+             : tine::bench::RunWriteBenchmarks(repetition_count);
 }
