@@ -88,9 +88,9 @@ size_t FamilyGroup::Sweep(const Use& use,
     const bool is_free = (use.declarations >> i & 1) == 0;
     if (is_free && !declaration.is_free) {
       --declaration_count_;
-      give_back(
-          declaration.owner, 0,
-          name_.size() + declaration.help.size() + declaration.unit.size());
+      give_back(declaration.owner, {0, 0,
+                                    name_.size() + declaration.help.size() +
+                                        declaration.unit.size()});
     }
     declaration.is_free = is_free;
   }

@@ -39,7 +39,10 @@ struct SourceRank {
 
 class FamilyGroup {
  public:
-  explicit FamilyGroup(std::string name) : name_(std::move(name)) {}
+  // `owner`: whose file came with it first.
+  explicit FamilyGroup(std::string name,
+                       uint64_t owner = SeriesBudget::kNoOwner)
+      : name_(std::move(name)), owner_(owner) {}
 
   // One opinion: type, mode, help and unit together. Two of them are a
   // conflict.
@@ -89,6 +92,9 @@ class FamilyGroup {
   std::vector<std::string_view> ConflictReasons() const;
 
   const std::string& name() const { return name_; }
+  uint64_t owner() const { return owner_; }
+  // Nobody declares it any more.
+  bool is_empty() const { return declaration_count_ == 0; }
   const std::vector<Declaration>& declarations() const { return declarations_; }
   uint32_t winner() const { return winner_; }  // among declarations()
   size_t variant_count() const { return variants_.size(); }
@@ -117,6 +123,7 @@ class FamilyGroup {
   uint32_t FindOrAddVariant(format::MetricType type, format::GaugeMode mode);
 
   const std::string name_;
+  const uint64_t owner_;
   std::vector<Declaration> declarations_;
   size_t declaration_count_ = 0;  // without free ones
   std::vector<std::unique_ptr<FamilyVariant>> variants_;

@@ -67,9 +67,9 @@ class FamilyVariant {
   // how many. A part that no series has and that `parts` (bits by its index)
   // does not name may be another one from now on.
   using UsesTargets = std::function<bool(const SeriesTargets&)>;
-  // An owner gets back what it has spent on so many series, and bytes of text.
-  using ReturnBudget = std::function<void(uint64_t owner, size_t series_count,
-                                          uint64_t text_bytes)>;
+  // An owner gets back what it has spent.
+  using ReturnBudget =
+      std::function<void(uint64_t owner, const ReturnedBudget& returned)>;
   size_t Sweep(const UsesTargets& uses, uint32_t parts,
                const ReturnBudget& give_back, CellSums* sums);
 

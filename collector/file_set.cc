@@ -716,11 +716,8 @@ void FileSet::Sweep() {
       [&](const SeriesTargets& targets) {
         return in_use.Of(targets) != 0 || archive_->stamps.Of(targets) != 0;
       },
-      [this](uint64_t owner, size_t series_count, uint64_t text_bytes) {
-        if (owner != SeriesBudget::kNoOwner) {
-          accounts_.Of(static_cast<uint32_t>(owner))
-              ->budget.GiveBack(series_count, text_bytes);
-        }
+      [this](uint64_t owner, const ReturnedBudget& returned) {
+        accounts_.GiveBack(owner, returned);
       });
   is_ranking_stale_ = true;
 }

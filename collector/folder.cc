@@ -339,11 +339,7 @@ Folder::SeriesParts Folder::ExpiredSeries(const FileSet& files,
   return expired;
 }
 
-void Folder::Forget(const SeriesParts& expired, const MergedView& view,
-                    Archive* archive) {
-  if (expired.empty()) {
-    return;
-  }
+void Folder::Forget(const SeriesParts& expired, Archive* archive) {
   for (const MergedView::SeriesPart& part : expired) {
     const SeriesTargets& targets = part.part.targets;
     const size_t count_count = CountsOf(part);
@@ -354,7 +350,11 @@ void Folder::Forget(const SeriesParts& expired, const MergedView& view,
     archive->sums.gauge(targets.gauge).Reset();
     archive->stamps.Set(targets, count_count, 0);
   }
-  // Opinions about families that have nothing left here go too.
+}
+
+// Opinions about families of which nothing is here go too: those whose series
+// have expired, and those of writers that had no lasting numbers in them.
+void Folder::DropIdleOpinions(const MergedView& view, Archive* archive) {
   absl::flat_hash_set<std::pair<uint32_t, uint32_t>> variants;
   view.ForEachSeries([&](const MergedView::SeriesPart& part) {
     if (archive->stamps.Of(part.part.targets) != 0) {
@@ -379,13 +379,14 @@ Archive Folder::NextArchive(const std::vector<Foldable>& batch,
   Archive next = archive_;
   next.sums = view.sums();  // for their number
   next.sums.ResetTo(archive_.sums);
-  Forget(expired, view, &next);
+  Forget(expired, &next);
   DropGoneFiles(files, now_s, &next);
   for (const Foldable& foldable : batch) {
     FoldedFile& folded = next.folded[foldable.file->writer().uuid];
     folded = foldable.file->FoldInto(now_s, &next);
     folded.has_vanished = !foldable.is_there;
   }
+  DropIdleOpinions(view, &next);
   if (has_noted_lost_) {
     next.known.clear();
   }

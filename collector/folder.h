@@ -133,8 +133,8 @@ class Folder {
                     const MergedView& view);
   // Series of the archive whose time is over.
   SeriesParts ExpiredSeries(const FileSet& files, const MergedView& view);
-  static void Forget(const SeriesParts& expired, const MergedView& view,
-                     Archive* archive);
+  static void Forget(const SeriesParts& expired, Archive* archive);
+  static void DropIdleOpinions(const MergedView& view, Archive* archive);
   void DropGoneFiles(const FileSet& files, uint32_t now_s,
                      Archive* archive) const;
   void RemoveFolded(FileSet* files);

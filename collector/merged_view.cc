@@ -31,15 +31,21 @@ FamilyGroup* MergedView::FindOrAddGroup(std::string_view name,
     *index = it->second;
     return groups_[*index].get();
   }
-  if (groups_.size() >= limits_.max_families || budget->families_left == 0 ||
-      budget->text_bytes_left == 0) {
+  if (group_indexes_.size() >= limits_.max_families ||
+      budget->families_left == 0 || budget->text_bytes_left == 0) {
     return nullptr;
   }
   --budget->families_left;
-  *index = static_cast<uint32_t>(groups_.size());
-  groups_.push_back(std::make_unique<FamilyGroup>(key));
+  if (free_groups_.empty()) {
+    *index = static_cast<uint32_t>(groups_.size());
+    groups_.emplace_back();
+  } else {
+    *index = free_groups_.back();
+    free_groups_.pop_back();
+  }
+  groups_[*index] = std::make_unique<FamilyGroup>(key, budget->owner);
   group_indexes_.emplace(std::move(key), *index);
-  return groups_.back().get();
+  return groups_[*index].get();
 }
 
 std::optional<FamilyHandle> MergedView::Declare(const FamilyView& family,
@@ -118,11 +124,16 @@ void MergedView::UseDeclaration(uint32_t group, uint32_t declaration) {
 void MergedView::EndSweep(const FamilyVariant::UsesTargets& uses,
                           const FamilyVariant::ReturnBudget& give_back) {
   conflict_count_ = 0;
-  for (size_t i = 0; i < groups_.size(); ++i) {
-    const size_t removed_count =
-        groups_[i]->Sweep(uses_[i], uses, give_back, &sums_);
-    series_count_ -= removed_count;
-    conflict_count_ += groups_[i]->has_conflict() ? 1 : 0;
+  for (uint32_t i = 0; i < groups_.size(); ++i) {
+    const FamilyGroup& group = *groups_[i];
+    series_count_ -= groups_[i]->Sweep(uses_[i], uses, give_back, &sums_);
+    conflict_count_ += group.has_conflict() ? 1 : 0;
+    const auto it = group_indexes_.find(group.name());
+    if (group.is_empty() && it != group_indexes_.end() && it->second == i) {
+      group_indexes_.erase(it);
+      free_groups_.push_back(i);
+      give_back(group.owner(), {1, 0, 0});
+    }
   }
   uses_.clear();
   is_choice_stale_ = true;

@@ -122,8 +122,9 @@ class MergedView {
   CellSums sums_;
   std::vector<std::unique_ptr<FamilyGroup>> groups_;
   absl::flat_hash_map<std::string, uint32_t> group_indexes_;  // by name
-  size_t conflict_count_ = 0;  // groups with more than one opinion
-  size_t series_count_ = 0;    // of all variants, shown or not
+  std::vector<uint32_t> free_groups_;  // nobody's, to be used again
+  size_t conflict_count_ = 0;          // groups with more than one opinion
+  size_t series_count_ = 0;            // of all variants, shown or not
   uint64_t refused_family_count_ = 0;
 
   // Which families are served; made anew when is_choice_stale_.

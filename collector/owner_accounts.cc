@@ -1,5 +1,7 @@
 #include "collector/owner_accounts.h"
 
+#include <algorithm>
+
 namespace tine::collector {
 
 OwnerAccount* OwnerAccounts::Of(uint32_t uid) {
@@ -32,6 +34,20 @@ void OwnerAccounts::GiveUpPlace(OwnerAccount* account) {
   // Said again when it was below the limit by more than a file or two.
   account->is_limit_noted &=
       account->file_count > limits_.max_files_per_uid / 2;
+}
+
+void OwnerAccounts::GiveBack(uint64_t owner, const ReturnedBudget& returned) {
+  if (owner == SeriesBudget::kNoOwner) {
+    return;
+  }
+  SeriesBudget& budget = Of(static_cast<uint32_t>(owner))->budget;
+  budget.families_left = std::min(budget.families_left + returned.families,
+                                  limits_.max_families_per_uid);
+  budget.series_left = std::min(budget.series_left + returned.series,
+                                limits_.max_series_per_uid);
+  budget.text_bytes_left =
+      std::min<uint64_t>(budget.text_bytes_left + returned.text_bytes,
+                         limits_.max_text_bytes_per_uid);
 }
 
 bool OwnerAccounts::MayOpen(const OwnerAccount& account) const {

@@ -49,6 +49,8 @@ class OwnerAccounts {
   // Takes a file's place. The reason why not, or empty.
   std::string_view TakePlace(OwnerAccount* account);
   void GiveUpPlace(OwnerAccount* account);
+  // `owner` as in SeriesBudget. Nobody comes to more than the limits.
+  void GiveBack(uint64_t owner, const ReturnedBudget& returned);
 
   // Is there a descriptor for one more file?
   bool MayOpen(const OwnerAccount& account) const;

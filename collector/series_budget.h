@@ -9,6 +9,13 @@
 
 namespace tine::collector {
 
+// What the view has forgotten.
+struct ReturnedBudget {
+  size_t families = 0;
+  size_t series = 0;
+  uint64_t text_bytes = 0;
+};
+
 // Spent by what is new to the view, and given back when the view forgets it.
 // What is there already costs nothing, so an owner whose budget is used up goes
 // on counting in the series that it has.
@@ -22,10 +29,6 @@ struct SeriesBudget {
   // so a few bytes in a file can be megabytes in a scrape.
   uint64_t text_bytes_left = UINT64_MAX;
 
-  void GiveBack(size_t series_count, uint64_t text_bytes) {
-    series_left += series_count;
-    text_bytes_left += text_bytes;
-  }
   void SpendText(uint64_t bytes) {
     text_bytes_left -= std::min(bytes, text_bytes_left);
   }

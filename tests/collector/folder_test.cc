@@ -227,6 +227,31 @@ TEST_F(FolderTest, DamagedArchiveIsSetAsideAndTheResetIsCounted) {
   EXPECT_FALSE(std::filesystem::exists(archive));
 }
 
+// What nobody has any more makes room for others: a family costs its owner
+// nothing once it is forgotten.
+TEST_F(FolderTest, FamiliesThatLeaveNothingAreForgotten) {
+  CollectorOptions options;
+  options.directory = directory_.path();
+  options.folding.may_fold = true;
+  options.owner_limits.max_families_per_uid = 2;
+  options.owner_limits.max_series_per_uid = 2;
+  Collector collector(std::move(options));
+  for (int i = 0; i < 20; ++i) {
+    MetricFileBuilder file(directory_.path());
+    file.SetGauge(file.AddSeries(file.AddFamily(testing::GaugeFamily(
+                      "g" + std::to_string(i), GaugeMode::kLiveSum))),
+                  i);
+    file.HoldLifeLock();
+    EXPECT_THAT(Scrape(&collector).numbers,
+                ElementsAre(Pair("g" + std::to_string(i) + "{}", i)));
+    file.ReleaseLifeLock();
+    collector.FoldNow();
+    EXPECT_THAT(Scrape(&collector).numbers, ElementsAre());
+  }
+  EXPECT_EQ(collector.statistics().refused_families, 0u);
+  EXPECT_EQ(collector.statistics().series_count, 0u);
+}
+
 // ---- Killed anywhere
 // ----------------------------------------------------------
 
