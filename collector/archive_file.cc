@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <ctime>
 #include <string>
 #include <utility>
 
@@ -13,6 +12,7 @@
 #include "collector/series_budget.h"
 #include "collector/series_key.h"
 #include "common/checksum.h"
+#include "common/clock.h"
 #include "common/metric_names.h"
 #include "common/record_codec.h"
 #include "common/record_scanner.h"
@@ -50,13 +50,6 @@ double ToDouble(uint64_t bits) {
 size_t RoundUp(size_t bytes) {
   return (bytes + format::kRecordAlignment - 1) / format::kRecordAlignment *
          format::kRecordAlignment;
-}
-
-uint64_t WallNowNs() {
-  timespec now;
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<uint64_t>(now.tv_nsec);
 }
 
 // A sum of integers, as one; what does not fit stops at the ends.
@@ -366,7 +359,7 @@ class Encoder {
     auto* header = reinterpret_cast<format::FileHeader*>(bytes_.data());
     std::memcpy(header->uuid, archive_.identity.lineage.bytes,
                 sizeof(header->uuid));
-    header->created_wall_ns = WallNowNs();
+    header->created_wall_ns = NowNs(CLOCK_REALTIME);
     header->reserve_bytes = bytes_.size();
     uint8_t* strings = AppendString(header->strings, "archive");
     strings = AppendString(strings, "");

@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,8 @@
 #include <stdexcept>
 #include <system_error>
 #include <utility>
+
+#include "common/clock.h"
 
 namespace tine::collector {
 namespace {
@@ -28,20 +29,10 @@ constexpr int kMaxScrapeAttempts = 10;
 // The thread opens so many new files, then lets a scrape have the lock.
 constexpr size_t kOpenBatch = 64;
 
-uint64_t NowNs() {
-  timespec now;
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<uint64_t>(now.tv_nsec);
-}
-
-uint64_t NowMs() { return NowNs() / 1'000'000; }
+uint64_t NowMs() { return NowNs(CLOCK_MONOTONIC) / 1'000'000; }
 
 uint64_t ThreadCpuMs() {
-  timespec now;
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000 +
-         static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+  return NowNs(CLOCK_THREAD_CPUTIME_ID) / 1'000'000;
 }
 
 FileSet::Options FileSetOptions(const CollectorOptions& options) {
@@ -318,7 +309,7 @@ bool Collector::is_ready() const {
 
 void Collector::WithScrape(const ScrapeUser& use) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  const uint64_t start_ns = NowNs();
+  const uint64_t start_ns = NowNs(CLOCK_MONOTONIC);
   const uint64_t now_ms = start_ns / 1'000'000;
   for (int attempt = 0; !TryScrapeLocked(now_ms); ++attempt) {
     if (attempt == kMaxScrapeAttempts) {
@@ -330,7 +321,8 @@ void Collector::WithScrape(const ScrapeUser& use) {
   }
   const MergedFamilies& families = view_->Finish();
   ++scrape_count_;
-  last_scrape_seconds_ = static_cast<double>(NowNs() - start_ns) * 1e-9;
+  last_scrape_seconds_ =
+      static_cast<double>(NowNs(CLOCK_MONOTONIC) - start_ns) * 1e-9;
   use(families, StatisticsLocked());
 }
 

@@ -71,6 +71,7 @@ void MetricFile::Begin(SeriesBudget* budget) {
   options.is_writer_dead = liveness_ == Liveness::kDead;
   source_ = std::make_unique<FileSource>(context_->view, writer_.get(),
                                          std::move(options));
+  context_->is_ranking_stale = true;
   ReadNewRecords();
 }
 
@@ -81,16 +82,17 @@ bool MetricFile::Probe() {
   liveness_ =
       context_->probe->Probe(reader_->fd(), *writer_, context_->directory_kind);
   rank_.is_live = liveness_ != Liveness::kDead;
-  return liveness_ == Liveness::kDead;
+  context_->is_ranking_stale |= !rank_.is_live;
+  return !rank_.is_live;
 }
 
-bool MetricFile::ReadNewRecords() {
+void MetricFile::ReadNewRecords() {
   const uint64_t records_before = reader_->record_count();
   reader_->ReadRecords(source_.get(), &context_->scratch.bytes);
   counts_ = reader_->counts();
-  const bool has_new_records = reader_->record_count() != records_before;
-  if (has_new_records) {
+  if (reader_->record_count() != records_before) {
     source_->FinishScan(reader_->chunk_cell_counts());
+    context_->is_ranking_stale = true;
   }
   damage_ = reader_->damage();
   // Without a family there is nothing to keep: what is damaged then was never
@@ -98,20 +100,19 @@ bool MetricFile::ReadNewRecords() {
   if (reader_->is_damaged() && !source_->has_families()) {
     Quarantine(damage_.reason);
   }
-  return has_new_records;
 }
 
-bool MetricFile::Read() {
+void MetricFile::Read() {
   if (is_quarantined() || is_final_) {
-    return false;
+    return;
   }
   // The probe came before the read. So if the writer was dead then, this read
   // finds all that it has ever written.
   const bool is_last = liveness_ == Liveness::kDead;
   const uint64_t failures_before = reader_->failed_read_count();
-  const bool has_new_records = ReadNewRecords();
+  ReadNewRecords();
   if (is_quarantined()) {
-    return has_new_records;
+    return;
   }
   source_->ReadNumbers(reader_.get(), &context_->scratch);
   damage_ = reader_->damage();
@@ -119,7 +120,6 @@ bool MetricFile::Read() {
   if (is_last && !has_failed) {
     Finish();
   }
-  return has_new_records;
 }
 
 FoldedFile MetricFile::FoldInto(uint32_t now_s, Archive* archive) const {

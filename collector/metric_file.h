@@ -44,6 +44,9 @@ struct MetricFileContext {
   FileSystemKind directory_kind = FileSystemKind::kUnknown;
   uint64_t max_file_bytes = format::kMaxFileBytes;
   size_t max_series_per_file = 100'000;
+  // Who lives or what is declared has changed since the view last ranked its
+  // sources.
+  bool is_ranking_stale = true;
 };
 
 // Begins with an open file; ends, once the writer is dead, with its final
@@ -67,8 +70,8 @@ class MetricFile {
   bool Probe();
 
   // Brings the last good numbers up to date. After a death this is the final
-  // read. True when there were new records.
-  bool Read();
+  // read.
+  void Read();
 
   // Adds the last good numbers; returns how many sums have come to the top.
   size_t AddTo(CellSums* sums) const { return source_->AddTo(sums, rank_); }
@@ -106,7 +109,7 @@ class MetricFile {
   uint64_t problem_offset() const { return damage_.offset; }
 
  private:
-  bool ReadNewRecords();
+  void ReadNewRecords();
   // Ends the reading for good.
   void Finish();
 

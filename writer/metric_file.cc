@@ -14,8 +14,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 
+#include "common/clock.h"
 #include "common/metrics_directory.h"
 #include "common/record_codec.h"
 #include "common/retry_if_interrupted.h"
@@ -127,15 +127,6 @@ bool FillRandom(FileUuid* uuid) {
   return RetryIfInterrupted([&] {
            return ::getrandom(uuid->bytes, sizeof(uuid->bytes), GRND_NONBLOCK);
          }) == sizeof(uuid->bytes);
-}
-
-uint64_t NowNs(clockid_t clock) {
-  timespec now;
-  if (::clock_gettime(clock, &now) != 0) {
-    return 0;
-  }
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<uint64_t>(now.tv_nsec);
 }
 
 uint64_t NamespaceInode(const char* path) {

@@ -10,8 +10,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 
+#include "common/clock.h"
 #include "writer/fork_guard.h"
 #include "writer/raised_signal.h"
 #include "writer/settings.h"
@@ -152,12 +152,7 @@ ProcessState* CurrentProcess() noexcept {
   return process;
 }
 
-uint64_t CoarseNowNs() noexcept {
-  timespec now;
-  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<uint64_t>(now.tv_nsec) + 1;
-}
+uint64_t CoarseNowNs() noexcept { return NowNs(CLOCK_MONOTONIC_COARSE) + 1; }
 
 bool MayRetry(ProcessState* process) noexcept {
   if (g_image.is_sealed.load(std::memory_order_relaxed)) {

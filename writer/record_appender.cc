@@ -1,23 +1,12 @@
 #include "writer/record_appender.h"
 
 #include <cassert>
-#include <ctime>
 
+#include "common/clock.h"
 #include "common/record_codec.h"
 #include "writer/metric_file.h"
 
 namespace tine::internal {
-namespace {
-
-uint64_t WallNowNs() {
-  timespec now;
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<uint64_t>(now.tv_nsec);
-}
-
-}  // namespace
-
 bool RecordAppender::Reserve(uint64_t bytes) {
   if (!HasRoomFor(bytes)) {
     return false;
@@ -61,7 +50,7 @@ void RecordAppender::AppendSeries(const Series* series) {
   record.first_cell =
       series->address.chunk * format::kCellsPerBlock + series->address.cell;
   record.cell_count = series->family->cell_count;
-  record.created_wall_ns = WallNowNs();
+  record.created_wall_ns = NowNs(CLOCK_REALTIME);
   record.label_values = series->label_values;
   EncodeSeries(record, at());
   end_ += EncodedSeriesBytes(record);

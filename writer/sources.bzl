@@ -52,6 +52,7 @@ WRITER_HDRS = [
 
 WRITER_DEPS = [
     "//common:boot_id",
+    "//common:clock",
     "//common:exact_sum",
     "//common:metric_file_name",
     "//common:metric_names",
