@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "collector/file_limit.h"
 #include "common/clock.h"
 
 namespace tine::collector {
@@ -42,6 +43,8 @@ FileSet::Options FileSetOptions(const CollectorOptions& options) {
   result.max_file_bytes = options.max_file_bytes;
   result.max_series_per_file = options.max_series_per_file;
   result.limits = options.owner_limits;
+  result.limits.max_open_files =
+      std::min(result.limits.max_open_files, MaxOpenMetricFiles());
   result.log = options.log;
   return result;
 }

@@ -187,7 +187,7 @@ bool DirectoryNames::LookAgain(Entry* entry, const struct stat& info,
   // Something else than a death: it was elsewhere for a moment, where no event
   // told of one.
   known.file->Probe();
-  return known.file->liveness() == Liveness::kLive;
+  return known.file->liveness() == Liveness::kLive || known.file->is_closed();
 }
 
 void DirectoryNames::SetAside(const std::string& name,
@@ -287,6 +287,16 @@ void DirectoryNames::Refuse(Entry* entry, const FileFacts& facts,
 void DirectoryNames::Follow(Entry* entry, MetricFile* file) {
   entry->second.file = file;
   SetState(&entry->second, NameState::kFollowed);
+}
+
+void DirectoryNames::LoseName(const MetricFile& file) {
+  Entry* entry = FindNameOf(file);
+  if (entry == nullptr) {
+    return;
+  }
+  const std::string name = entry->first;
+  Forget(entry);
+  Look(name, /*may_be_dead=*/false);
 }
 
 bool DirectoryNames::ChangeOwner(Entry* entry, uint32_t uid) {

@@ -102,6 +102,8 @@ class DirectoryNames {
   void Refuse(Entry* entry, const FileFacts& facts, std::string_view reason,
               uint64_t offset);
   void Follow(Entry* entry, MetricFile* file);
+  // The name of a followed file is gone, or another file's.
+  void LoseName(const MetricFile& file);
   // The file has turned out to be another user's; false when he has no place.
   bool ChangeOwner(Entry* entry, uint32_t uid);
 

@@ -8,8 +8,8 @@
 namespace tine::collector {
 
 // Raises the soft limit to the hard one: the collector keeps a descriptor for
-// each metric file. What cannot be raised stays; there is no select() in here
-// that large descriptors would break.
+// each metric file, as far as they go. What cannot be raised stays; there is no
+// select() in here that large descriptors would break.
 void RaiseFileLimit();
 
 // How many descriptors metric files may take, so that there are always some to

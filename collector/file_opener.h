@@ -27,8 +27,12 @@ struct FileFacts {
   uint64_t change_ns = 0;
   uint32_t owner_uid = 0;
 
+  // Nobody need have it open: then its inode's number may be another file's,
+  // born later, by now. (Where no birth is kept, it must be the owner's too.)
   bool IsSameFile(const FileFacts& other) const {
-    return device == other.device && inode == other.inode;
+    return device == other.device && inode == other.inode &&
+           birth_ns == other.birth_ns &&
+           (birth_ns != 0 || owner_uid == other.owner_uid);
   }
 };
 

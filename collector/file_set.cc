@@ -21,6 +21,7 @@ FileSet::FileSet(Options options, MergedView* view, const Archive* archive)
       accounts_(options_.limits),
       log_(options_.log, &accounts_),
       names_(&accounts_, &log_),
+      open_files_(&accounts_, &log_),
       by_uuid_(&probe_) {
   context_.view = view;
   context_.probe = &probe_;
@@ -32,6 +33,7 @@ void FileSet::TakeHistoryOf(const FileSet& other) {
   log_.TakeHistoryOf(other.log_);
   names_.TakeHistoryOf(other.names_);
   context_.read_counters = other.context_.read_counters;
+  reopen_count_ = other.reopen_count_;
 }
 
 void FileSet::SetDirectory(int directory_fd) {
@@ -57,17 +59,9 @@ bool FileSet::OpenPending(size_t max_count) {
 }
 
 void FileSet::Open(Entry* entry) {
-  const auto& [name, known] = *entry;
-  if (!accounts_.MayOpen(*known.account)) {
-    names_.NoteUnopened(entry, "descriptor_limit");
-    return;
-  }
+  const std::string& name = entry->first;
   OpenedFile opened =
-      OpenUntrustedFile(directory_fd(), name.c_str(), context_.max_file_bytes);
-  if (opened.problem == kTooManyOpenFiles && CloseTheDead()) {
-    opened = OpenUntrustedFile(directory_fd(), name.c_str(),
-                               context_.max_file_bytes);
-  }
+      OpenMakingRoom(name, entry->second.account->uid, context_.max_file_bytes);
   if (opened.is_retryable) {
     names_.NoteUnopened(entry, opened.problem);
     return;
@@ -89,7 +83,7 @@ void FileSet::Open(Entry* entry) {
     names_.NoteUnopened(entry, "uid_file_limit");
     return;
   }
-  if (Recognize(entry, opened.facts)) {
+  if (Recognize(entry, &opened)) {
     return;
   }
   const FileUuid uuid = ParseMetricFileName(name)->uuid;
@@ -118,9 +112,10 @@ bool FileSet::IsLeftover(const std::string& name, MetricFile* file) {
 }
 
 // The same file under another name, or back where it was?
-bool FileSet::Recognize(Entry* entry, const FileFacts& facts) {
+bool FileSet::Recognize(Entry* entry, OpenedFile* opened) {
   const std::string& name = entry->first;
-  MetricFile* file = by_uuid_.FindSame(ParseMetricFileName(name)->uuid, facts);
+  MetricFile* file =
+      by_uuid_.FindSame(ParseMetricFileName(name)->uuid, opened->facts);
   if (file == nullptr) {
     return false;
   }
@@ -133,6 +128,10 @@ bool FileSet::Recognize(Entry* entry, const FileFacts& facts) {
   }
   file->set_name(name);
   file->set_vanished(false);
+  if (file->is_closed()) {
+    file->Reopen(std::move(opened->fd));
+    open_files_.Add(file);
+  }
   // While it was elsewhere, no event told of a death.
   file->Probe();
   names_.Follow(entry, file);
@@ -141,15 +140,14 @@ bool FileSet::Recognize(Entry* entry, const FileFacts& facts) {
 
 void FileSet::Admit(Entry* entry, std::unique_ptr<MetricFile> admitted) {
   MetricFile* file = admitted.get();
-  OwnerAccount* account = entry->second.account;
   if (!file->is_quarantined()) {
     SettleUuid(file);
   }
   if (!file->is_quarantined()) {
-    file->Begin(&account->budget);
+    file->Begin(&entry->second.account->budget);
   }
   if (!file->is_quarantined() && file->liveness() == Liveness::kDead &&
-      accounts_.AreDescriptorsShort()) {
+      open_files_.AreShort()) {
     file->Read();  // to the end, so that it needs none any more
   }
   if (file->is_quarantined()) {
@@ -158,7 +156,7 @@ void FileSet::Admit(Entry* entry, std::unique_ptr<MetricFile> admitted) {
     return;
   }
   if (file->is_open()) {
-    accounts_.NoteOpened(account);
+    open_files_.Add(file);
   }
   by_uuid_.Add(file);
   files_.push_back(std::move(admitted));
@@ -167,19 +165,6 @@ void FileSet::Admit(Entry* entry, std::unique_ptr<MetricFile> admitted) {
   if (!file->problem().empty()) {
     NoteDamage(*file);
   }
-  has_unread_dead_ |= file->is_open() && file->liveness() == Liveness::kDead;
-}
-
-bool FileSet::CloseTheDead() {
-  if (!std::exchange(has_unread_dead_, false)) {
-    return false;
-  }
-  for (const auto& file : files_) {
-    if (!file->is_quarantined() && file->liveness() == Liveness::kDead) {
-      Update(file.get());
-    }
-  }
-  return true;
 }
 
 void FileSet::SettleUuid(MetricFile* file) {
@@ -195,9 +180,7 @@ void FileSet::SettleUuid(MetricFile* file) {
 
 // Only a file that has a name: what vanished is nobody's copy.
 void FileSet::Evict(MetricFile* file) {
-  if (file->is_open()) {
-    accounts_.NoteClosed(accounts_.Of(file->facts().owner_uid));
-  }
+  open_files_.Remove(*file);
   by_uuid_.Remove(*file);
   file->Quarantine("duplicate_uuid");
   has_quarantined_ = true;
@@ -226,6 +209,45 @@ void FileSet::NoteDamage(const MetricFile& file) {
                    file.problem(), file.problem_offset());
 }
 
+// ---- Descriptors ------------------------------------------------------------
+
+OpenedFile FileSet::OpenMakingRoom(const std::string& name, uint32_t owner_uid,
+                                   uint64_t max_file_bytes) {
+  open_files_.MakeRoomFor(owner_uid);
+  OpenedFile opened =
+      OpenUntrustedFile(directory_fd(), name.c_str(), max_file_bytes);
+  // The process or the system may have fewer than our limit says.
+  if (opened.problem == kTooManyOpenFiles && open_files_.CloseOne(owner_uid)) {
+    opened = OpenUntrustedFile(directory_fd(), name.c_str(), max_file_bytes);
+  }
+  return opened;
+}
+
+void FileSet::Reopen(MetricFile* file) {
+  if (!file->is_closed() || file->is_vanished()) {
+    return;
+  }
+  // Its size is no matter: what is open can grow too.
+  OpenedFile opened =
+      OpenMakingRoom(file->name(), file->facts().owner_uid, UINT64_MAX);
+  if (opened.is_retryable) {
+    log_.CountOpenFailure(opened.problem);
+    return;
+  }
+  if (!opened.fd.valid() || !opened.facts.IsSameFile(file->facts())) {
+    names_.LoseName(*file);
+    return;
+  }
+  ++reopen_count_;
+  file->Reopen(std::move(opened.fd));
+  open_files_.Add(file);
+}
+
+void FileSet::Probe(MetricFile* file) {
+  Reopen(file);
+  file->Probe();
+}
+
 // ---- Numbers ----------------------------------------------------------------
 
 bool FileSet::ProbeAgain(const std::string& name) {
@@ -237,20 +259,19 @@ bool FileSet::ProbeAgain(const std::string& name) {
   if (file == nullptr) {
     return entry->second.state == NameState::kPending;
   }
-  file->Probe();
+  Probe(file);
   return file->liveness() == Liveness::kLive;
 }
 
 void FileSet::ProbeAll() {
   for (const auto& file : files_) {
-    file->Probe();
+    Probe(file.get());
   }
 }
 
 void FileSet::AddAll() {
   view_->BeginSums(archive_->sums);
   saturated_sum_count_ = 0;
-  has_unread_dead_ = false;
   for (const auto& file : files_) {
     Update(file.get());
     if (!file->is_quarantined()) {
@@ -276,15 +297,15 @@ void FileSet::Update(MetricFile* file) {
   if (file->is_final()) {
     return;
   }
-  const bool was_open = file->is_open();
+  Reopen(file);
   // A vanished file raises no more events.
   if (file->source().has_live_mode_series() || file->is_vanished()) {
     file->Probe();
   }
   const std::string_view problem_before = file->problem();
   file->Read();
-  if (was_open && !file->is_open()) {
-    accounts_.NoteClosed(accounts_.Of(file->facts().owner_uid));
+  if (!file->is_open()) {
+    open_files_.Remove(*file);
   }
   if (file->is_quarantined()) {
     Abandon(file);
@@ -430,6 +451,7 @@ FileSetStatistics FileSet::statistics() const {
   statistics.worker_id_clashes = worker_id_clash_count_;
   statistics.saturated_sums += saturated_sum_count_;
   statistics.reads = context_.read_counters;
+  statistics.reopens = reopen_count_;
   return statistics;
 }
 

@@ -16,11 +16,13 @@
 #include "absl/container/flat_hash_map.h"
 #include "collector/archive.h"
 #include "collector/directory_names.h"
+#include "collector/file_opener.h"
 #include "collector/files_by_uuid.h"
 #include "collector/liveness.h"
 #include "collector/merged_view.h"
 #include "collector/metric_file.h"
 #include "collector/metric_file_reader.h"
+#include "collector/open_files.h"
 #include "collector/owner_accounts.h"
 #include "collector/problem_log.h"
 #include "collector/target_stamps.h"
@@ -52,6 +54,8 @@ struct FileSetStatistics {
   uint64_t dropped_observations = 0;
   uint64_t children_without_file = 0;
   ReadCounters reads;
+  // For want of descriptors files are closed and opened again: how often.
+  uint64_t reopens = 0;
 };
 
 // A file is identified by device, inode and header, never by its name. A file
@@ -157,14 +161,17 @@ class FileSet {
 
   void Open(Entry* entry);
   bool IsLeftover(const std::string& name, MetricFile* file);
-  bool Recognize(Entry* entry, const FileFacts& facts);
+  bool Recognize(Entry* entry, OpenedFile* opened);
   void Admit(Entry* entry, std::unique_ptr<MetricFile> admitted);
-  // Reads the final numbers of dead writers' files that came since the last
-  // scrape, which frees their descriptors. False when there is none.
-  bool CloseTheDead();
   void SettleUuid(MetricFile* file);
   void Evict(MetricFile* file);
 
+  OpenedFile OpenMakingRoom(const std::string& name, uint32_t owner_uid,
+                            uint64_t max_file_bytes);
+  // Gives a file that was closed its descriptor back. One that cannot have it
+  // stays closed: now, or because it has vanished.
+  void Reopen(MetricFile* file);
+  void Probe(MetricFile* file);
   void Update(MetricFile* file);
   void Abandon(MetricFile* file);
   void RemoveQuarantined();
@@ -179,13 +186,14 @@ class FileSet {
   OwnerAccounts accounts_;
   ProblemLog log_;
   DirectoryNames names_;
+  OpenFiles open_files_;
   FilesByUuid by_uuid_;
   std::vector<std::unique_ptr<MetricFile>> files_;  // followed
   uint64_t admitted_count_ = 0;
-  bool has_unread_dead_ = false;
   bool has_quarantined_ = false;  // files_ still has some
   uint64_t saturated_sum_count_ = 0;
   uint64_t worker_id_clash_count_ = 0;
+  uint64_t reopen_count_ = 0;
 };
 
 }  // namespace tine::collector

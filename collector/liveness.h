@@ -42,7 +42,8 @@ class LivenessProbe {
  public:
   explicit LivenessProbe(const HostIdentity& host) : host_(host) {}
 
-  // `fd` is open on the metric file, O_RDONLY. `directory_kind`: a file of
+  // `fd` is open on the metric file, O_RDONLY; -1 when it cannot be opened any
+  // more, so that nobody can ask for its lock. `directory_kind`: a file of
   // another boot on a disk was left behind by that boot; on anything else
   // another kernel may be at work. About 1 us.
   Liveness Probe(int fd, const WriterIdentity& writer,

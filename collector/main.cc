@@ -56,7 +56,6 @@ CollectorOptions MakeCollectorOptions(const CollectorFlags& flags,
                                       const std::string& directory) {
   CollectorOptions options;
   options.owner_limits = flags.owner_limits;
-  options.owner_limits.max_open_files = MaxOpenMetricFiles();
   options.directory = directory;
   options.folding.state_directory = flags.state_directory;
   options.folding.may_fold = !flags.once;

@@ -76,7 +76,8 @@ void MetricFile::Begin(SeriesBudget* budget) {
 }
 
 bool MetricFile::Probe() {
-  if (is_quarantined() || liveness_ == Liveness::kDead || reader_ == nullptr) {
+  if (is_quarantined() || liveness_ == Liveness::kDead || reader_ == nullptr ||
+      (is_closed() && !is_vanished_)) {
     return false;
   }
   liveness_ =
@@ -104,6 +105,12 @@ void MetricFile::ReadNewRecords() {
 
 void MetricFile::Read() {
   if (is_quarantined() || is_final_) {
+    return;
+  }
+  if (is_closed()) {
+    if (is_vanished_ && liveness_ == Liveness::kDead) {
+      Finish();
+    }
     return;
   }
   // The probe came before the read. So if the writer was dead then, this read

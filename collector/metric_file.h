@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "collector/archive.h"
 #include "collector/file_opener.h"
@@ -18,6 +19,7 @@
 #include "collector/series_budget.h"
 #include "common/metrics_directory.h"
 #include "common/record_layout.h"
+#include "common/unique_fd.h"
 
 namespace tine::collector {
 
@@ -50,7 +52,8 @@ struct MetricFileContext {
 };
 
 // Begins with an open file; ends, once the writer is dead, with its final
-// numbers and no descriptor. Not thread-safe.
+// numbers and no descriptor. In between it can do without one for a while. Not
+// thread-safe.
 class MetricFile {
  public:
   // Judges the header. `name_uuid` is the one in the file's name. Begin() comes
@@ -66,12 +69,19 @@ class MetricFile {
   void Begin(SeriesBudget* budget = nullptr);
 
   // Asks for the life lock, and remembers a death for good. True when it has
-  // just become known.
+  // just become known. Of a file that has vanished without a descriptor nothing
+  // but the end of its process can be learned; of another closed one nothing.
   bool Probe();
 
   // Brings the last good numbers up to date. After a death this is the final
-  // read.
+  // read. They stay where the file is closed.
   void Read();
+
+  // Gives up the descriptor and keeps all that was read. The file is open.
+  void Close() { reader_->Close(); }
+  // Goes on. `fd` is open on the same file, by FileFacts::IsSameFile; it is
+  // closed.
+  void Reopen(UniqueFd fd) { reader_->Reopen(std::move(fd)); }
 
   // Adds the last good numbers; returns how many sums have come to the top.
   size_t AddTo(CellSums* sums) const { return source_->AddTo(sums, rank_); }
@@ -98,7 +108,9 @@ class MetricFile {
   FileState state() const;
   bool is_quarantined() const { return !quarantine_reason_.empty(); }
   bool is_vanished() const { return is_vanished_; }
-  bool is_open() const { return reader_ != nullptr; }
+  bool is_open() const { return reader_ != nullptr && reader_->fd() >= 0; }
+  // There is more to learn from it, and no descriptor to do so.
+  bool is_closed() const { return reader_ != nullptr && reader_->fd() < 0; }
   bool is_damaged() const { return !damage_.reason.empty(); }
   // Dead and read to the end: nothing will ever change.
   bool is_final() const { return is_final_; }

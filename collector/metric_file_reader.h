@@ -99,7 +99,12 @@ class MetricFileReader {
   void Freeze(std::string_view reason, uint64_t offset);
 
   uint64_t record_count() const { return scanner_.record_count(); }
+  // -1: none.
   int fd() const { return fd_.get(); }
+  // Between the two only fd() and what is const may be called. Nothing is read
+  // anew: `fd` is open on the same file.
+  void Close() { fd_.Reset(); }
+  void Reopen(UniqueFd fd) { fd_ = std::move(fd); }
   // Errors of pread that were no damage (EIO on a disk): tried again next time.
   uint64_t failed_read_count() const { return failed_read_count_; }
 

@@ -50,21 +50,6 @@ void OwnerAccounts::GiveBack(uint64_t owner, const ReturnedBudget& returned) {
                          limits_.max_text_bytes_per_uid);
 }
 
-bool OwnerAccounts::MayOpen(const OwnerAccount& account) const {
-  const size_t max_open = limits_.max_open_files;
-  return open_count_ < max_open && account.open_count < max_open - max_open / 4;
-}
-
-void OwnerAccounts::NoteOpened(OwnerAccount* account) {
-  ++account->open_count;
-  ++open_count_;
-}
-
-void OwnerAccounts::NoteClosed(OwnerAccount* account) {
-  --account->open_count;
-  --open_count_;
-}
-
 bool OwnerAccounts::MayLog(OwnerAccount* account, uint64_t now_ms) {
   return account->log.TrySpend(now_ms) && log_.TrySpend(now_ms);
 }

@@ -25,14 +25,13 @@ struct OwnerLimits {
   size_t max_families_per_uid = 50'000;
   size_t max_series_per_uid = 500'000;
   size_t max_text_bytes_per_uid = 256 << 20;
-  // Descriptors for metric files. One user gets at most three quarters.
+  // Descriptors for metric files; see OpenFiles.
   size_t max_open_files = SIZE_MAX;
 };
 
 struct OwnerAccount {
   uint32_t uid = 0;
   size_t file_count = 0;
-  size_t open_count = 0;
   SeriesBudget budget;
   LogBudget log{100, 10'000};
   bool is_limit_noted = false;  // the log has been told that it has too many
@@ -52,14 +51,6 @@ class OwnerAccounts {
   // `owner` as in SeriesBudget. Nobody comes to more than the limits.
   void GiveBack(uint64_t owner, const ReturnedBudget& returned);
 
-  // Is there a descriptor for one more file?
-  bool MayOpen(const OwnerAccount& account) const;
-  bool AreDescriptorsShort() const {
-    return open_count_ >= limits_.max_open_files / 2;
-  }
-  void NoteOpened(OwnerAccount* account);
-  void NoteClosed(OwnerAccount* account);
-
   // May a line be logged about a file of this owner now?
   bool MayLog(OwnerAccount* account, uint64_t now_ms);
 
@@ -69,7 +60,6 @@ class OwnerAccounts {
   const OwnerLimits limits_;
   absl::flat_hash_map<uint32_t, std::unique_ptr<OwnerAccount>> accounts_;
   size_t file_count_ = 0;
-  size_t open_count_ = 0;
   LogBudget log_{1'000, 1'000};
 };
 

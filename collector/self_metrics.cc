@@ -39,6 +39,10 @@ void AddFiles(const FileSetStatistics& files, OwnFamilies* own) {
   own->AddGauge("tine_unopened_files",
                 "Metric files that could not be opened; tried again.",
                 Number(files.unopened_files));
+  own->AddCounter("tine_reopened_files_total",
+                  "Times that a metric file was opened again, because there "
+                  "are more of them than descriptors.",
+                  Number(files.reopens));
   own->AddGauge("tine_temp_files",
                 "Temporary files of writers at the last rescan.",
                 Number(files.temp_files));

@@ -34,7 +34,12 @@ constexpr Mutant kMutants[] = {
     {"vanished_dropped", "UnlinkedLiveFile"},
     {"mended_file_not_seen", "FileMendedUnseen"},
     {"name_of_another_erased", "NameTakenByAnotherFile"},
-    {"dead_keep_descriptors", "MoreDeadFilesThanDescriptors"},
+    {"no_room_made", "MoreDeadFilesThanDescriptors"},
+    {"closed_not_probed", "DeathsOfClosedFiles"},
+    {"reopened_unchecked", "ReplacedWhileClosed"},
+    {"oldest_closed_first", "OnlyFilesOverTheLimitAreOpenedAgain"},
+    {"vanished_take_turns", "UnlinkedOpenFilesAreReadOn"},
+    {"closed_come_back_blind", "DeadElsewhereWhileClosed"},
     {"life_by_kill", "Zombie"},
     {"life_by_process_state", "FirstThreadEnded"},
     {"other_boot_is_dead", "OtherBootOnMemory"},
@@ -44,8 +49,8 @@ constexpr Mutant kMutants[] = {
 };
 
 FaultScenario Find(const std::string& name) {
-  for (const auto& scenarios :
-       {WatchScenarios(), InotifyScenarios(), LivenessScenarios()}) {
+  for (const auto& scenarios : {WatchScenarios(), InotifyScenarios(),
+                                LivenessScenarios(), DescriptorScenarios()}) {
     for (const FaultScenario& scenario : scenarios) {
       if (scenario.name == name) {
         return scenario;

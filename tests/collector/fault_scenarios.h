@@ -20,6 +20,7 @@ struct FaultScenario {
 std::vector<FaultScenario> WatchScenarios();
 std::vector<FaultScenario> InotifyScenarios();
 std::vector<FaultScenario> LivenessScenarios();
+std::vector<FaultScenario> DescriptorScenarios();
 
 }  // namespace tine::collector
 

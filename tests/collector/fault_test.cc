@@ -58,6 +58,12 @@ INSTANTIATE_TEST_SUITE_P(
                        ::testing::Bool()),
     NameOf);
 
+INSTANTIATE_TEST_SUITE_P(
+    Descriptors, WatchFaultTest,
+    ::testing::Combine(::testing::ValuesIn(DescriptorScenarios()),
+                       ::testing::Bool()),
+    NameOf);
+
 class LivenessFaultTest : public ::testing::TestWithParam<Parameters> {};
 
 TEST_P(LivenessFaultTest, LifeAndDeathAreSeenAsTheyAre) {

@@ -95,5 +95,26 @@ TEST_F(FileOpenerTest, LeasedFileIsTriedLaterInsteadOfBlocking) {
   EXPECT_TRUE(Open("a").fd.valid());
 }
 
+TEST(FileFactsTest, NumberThatIsTakenAgainIsAnotherFile) {
+  FileFacts facts;
+  facts.device = 1;
+  facts.inode = 2;
+  facts.birth_ns = 3;
+  facts.owner_uid = 4;
+  FileFacts later = facts;
+  EXPECT_TRUE(later.IsSameFile(facts));
+  later.size_bytes = 5;
+  later.owner_uid = 6;  // chown
+  EXPECT_TRUE(later.IsSameFile(facts));
+  later.birth_ns = 7;
+  EXPECT_FALSE(later.IsSameFile(facts));
+  // Where the file system keeps no birth, only the owner tells.
+  facts.birth_ns = 0;
+  later.birth_ns = 0;
+  EXPECT_FALSE(later.IsSameFile(facts));
+  later.owner_uid = facts.owner_uid;
+  EXPECT_TRUE(later.IsSameFile(facts));
+}
+
 }  // namespace
 }  // namespace tine::collector

@@ -10,6 +10,7 @@
 #include "common/unique_fd.h"
 #include "tests/collector/hostile_directory.h"
 #include "tests/collector/hostile_scenarios.h"
+#include "tests/testing/read_descriptors.h"
 #include "tests/testing/test_effort.h"
 
 namespace tine::collector {
@@ -142,6 +143,15 @@ void RefusedFilesAreNotReadAgainAndAgain() {
             uint64_t{kCloses} * 2 * 1'000);
 }
 
+// How many files of this user the collector has open.
+size_t CountOpen(const HostileDirectory& directory, uid_t uid) {
+  size_t count = 0;
+  for (const auto& [fd, open] : testing::ReadDescriptorsIn(directory.path())) {
+    count += open.owner_uid == uid ? 1 : 0;
+  }
+  return count;
+}
+
 void LiveFileFloodLeavesDescriptors() {
   OwnerLimits limits;
   limits.max_open_files = 64;
@@ -153,21 +163,25 @@ void LiveFileFloodLeavesDescriptors() {
     files.back().HoldLifeLock();
   }
   Answer answer = directory.ScrapeAndCheckVictims();
-  EXPECT_EQ(answer.numbers.at("flood_total{}"), 48);
-  EXPECT_GE(answer.OpenFailures("descriptor_limit"), 100u);
-  for (int i = 0; i < 8; ++i) {
+  EXPECT_EQ(answer.numbers.at("flood_total{}"), 200);
+  EXPECT_EQ(answer.statistics.files.unopened_files, 0u);
+  EXPECT_EQ(CountOpen(directory, kAttackerUid), 48u);
+  // The victim's files never take turns, as long as they are not more than the
+  // attacker's share.
+  for (int i = 0; i < 24; ++i) {
     directory.AddVictim();
     answer = directory.ScrapeAndCheckVictims();
+    EXPECT_EQ(answer.numbers.at("flood_total{}"), 200);
+    EXPECT_EQ(CountOpen(directory, kVictimUid), directory.victims()->size());
+    EXPECT_LE(CountOpen(directory, kAttackerUid), 48u);
   }
-  EXPECT_LE(answer.statistics.files.live_writers, 64u);
-  // The dead need none: all are counted in the end.
+  EXPECT_EQ(CountOpen(directory, kAttackerUid), 64u - 28u);
   for (MetricFileBuilder& file : files) {
     file.ReleaseLifeLock();
   }
-  for (int i = 0; i < 10; ++i) {
-    answer = directory.ScrapeAndCheckVictims();
-  }
+  answer = directory.ScrapeAndCheckVictims();
   EXPECT_EQ(answer.numbers.at("flood_total{}"), 200);
+  EXPECT_EQ(CountOpen(directory, kAttackerUid), 0u);
 }
 
 void SeriesFloodLeavesRoomForOthers() {

@@ -39,10 +39,11 @@ class MetricFileTest : public ::testing::Test {
     builder_.HoldLifeLock();
   }
 
-  std::unique_ptr<MetricFile> Open() {
+  std::unique_ptr<MetricFile> Open() { return Open(builder_); }
+  std::unique_ptr<MetricFile> Open(const MetricFileBuilder& builder) {
     auto file = std::make_unique<MetricFile>(
-        builder_.name(), builder_.uuid(),
-        OpenUntrustedFile(directory_fd_.get(), builder_.name().c_str(),
+        builder.name(), builder.uuid(),
+        OpenUntrustedFile(directory_fd_.get(), builder.name().c_str(),
                           context_.max_file_bytes),
         &context_);
     file->Begin();
@@ -248,6 +249,42 @@ TEST_F(MetricFileDeathTest, LiveModesEndWithTheLockAndOthersStay) {
   EXPECT_TRUE(file->Probe());
   EXPECT_THAT(Read(file.get()),
               ElementsAre(Pair("a_total{}", 1), Pair("any{}", 6)));
+}
+
+TEST_F(MetricFileTest, ClosedFileKeepsItsNumbersAndThenGoesOn) {
+  const uint32_t cell = builder_.AddCounter("a_total", 1);
+  const auto file = Open();
+  Read(file.get());
+  const uint64_t records = context_.read_counters.record_count;
+  file->Close();
+  builder_.AddU64(cell, 1);
+  EXPECT_THAT(Read(file.get()), ElementsAre(Pair("a_total{}", 1)));
+  EXPECT_TRUE(file->is_closed());
+  file->Reopen(UniqueFd(::open(builder_.path().c_str(), O_RDONLY)));
+  EXPECT_THAT(Read(file.get()), ElementsAre(Pair("a_total{}", 2)));
+  EXPECT_EQ(context_.read_counters.record_count, records);
+}
+
+TEST_F(MetricFileDeathTest, VanishedWhileClosedEndsWithItsProcess) {
+  testing::BuilderHeader header;
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::_exit(0);
+  }
+  ASSERT_EQ(::waitpid(pid, nullptr, 0), pid);
+  header.pid = static_cast<uint32_t>(pid);
+  MetricFileBuilder builder(directory_.path(), header);
+  builder.HoldLifeLock();
+  builder.AddCounter("a_total", 3);
+  const auto file = Open(builder);
+  Read(file.get());
+  file->Close();
+  EXPECT_FALSE(file->Probe());
+  EXPECT_EQ(file->liveness(), Liveness::kLive);
+  file->set_vanished(true);
+  EXPECT_TRUE(file->Probe());
+  EXPECT_THAT(Read(file.get()), ElementsAre(Pair("a_total{}", 3)));
+  EXPECT_TRUE(file->is_final());
 }
 
 TEST_F(MetricFileDeathTest, LastReadTakesEverythingAndIsTheLast) {

@@ -38,6 +38,7 @@ constexpr Control kControls[] = {
     {"no_file_limit_per_uid", NameFloodLeavesRoomForOthers},
     {"no_log_limit", NameFloodIsLoggedInAFewLines},
     {"no_descriptor_limit", LiveFileFloodLeavesDescriptors},
+    {"poorest_gives_descriptors", LiveFileFloodLeavesDescriptors},
     {"no_series_limit_per_uid", SeriesFloodLeavesRoomForOthers},
     {"no_text_limit", TextFloodIsBounded},
     {"no_bounds_limit", BoundsFloodIsBounded},

@@ -79,11 +79,13 @@ size_t CountEntries(const std::string& path) {
   return count;
 }
 
-WatchBench::WatchBench(bool has_thread, uint32_t rescan_interval_ms)
+WatchBench::WatchBench(bool has_thread, uint32_t rescan_interval_ms,
+                       size_t max_open_files)
     : descriptor_count_(CountEntries("/proc/self/fd")),
       thread_count_(CountEntries("/proc/self/task")),
       path_(parent_.path() + "/metrics"),
-      rescan_interval_ms_(rescan_interval_ms) {
+      rescan_interval_ms_(rescan_interval_ms),
+      max_open_files_(max_open_files) {
   MakeDirectory();
   CollectorOptions options = Options();
   options.log = [this](LogLevel, const std::string& line) {
@@ -111,6 +113,7 @@ CollectorOptions WatchBench::Options() const {
   CollectorOptions options;
   options.directory = path_;
   options.rescan_interval_ms = rescan_interval_ms_;
+  options.owner_limits.max_open_files = max_open_files_;
   return options;
 }
 

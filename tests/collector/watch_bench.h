@@ -27,7 +27,8 @@ class WatchBench {
  public:
   // Without a thread, everything happens in Text(). No slow rescan comes within
   // a test, unless `rescan_interval_ms` says so.
-  explicit WatchBench(bool has_thread, uint32_t rescan_interval_ms = 3'600'000);
+  explicit WatchBench(bool has_thread, uint32_t rescan_interval_ms = 3'600'000,
+                      size_t max_open_files = SIZE_MAX);
   // Expects threads and descriptors to be as many as at the start.
   ~WatchBench();
   WatchBench(const WatchBench&) = delete;
@@ -85,6 +86,7 @@ class WatchBench {
   testing::TestDirectory workshop_;
   const std::string path_;
   const uint32_t rescan_interval_ms_;
+  const size_t max_open_files_;
   mutable std::mutex log_mutex_;
   std::vector<std::string> log_;
   std::function<void(const std::string&)> on_log_;
