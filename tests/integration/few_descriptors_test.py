@@ -69,11 +69,9 @@ class FewDescriptorsTest(unittest.TestCase):
         text = self.scrape()
         self.assertEqual(value_of(text, SERIES), count)
         self.assertEqual(value_of(text, 'tine_writers{state="live"}'), count)
-        total = count
-        for _ in range(3):
-            self.command('count')
-            total += count
-            self.assertEqual(value_of(self.scrape(), SERIES), total)
+        self.command('count')
+        total = 2 * count
+        self.assertEqual(value_of(self.scrape(), SERIES), total)
         self.command('kill %d' % (count // 2))
         text = self.scrape()
         self.assertEqual(value_of(text, SERIES), total)
