@@ -32,9 +32,7 @@ constexpr size_t kOpenBatch = 64;
 
 uint64_t NowMs() { return NowNs(CLOCK_MONOTONIC) / 1'000'000; }
 
-uint64_t ThreadCpuMs() {
-  return NowNs(CLOCK_THREAD_CPUTIME_ID) / 1'000'000;
-}
+uint64_t ThreadCpuMs() { return NowNs(CLOCK_THREAD_CPUTIME_ID) / 1'000'000; }
 
 FileSet::Options FileSetOptions(const CollectorOptions& options) {
   FileSet::Options result;

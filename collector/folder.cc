@@ -17,6 +17,7 @@
 #include "collector/file_opener.h"
 #include "collector/liveness.h"
 #include "collector/state_directory.h"
+#include "common/clock.h"
 #include "common/metric_names.h"
 #include "common/metrics_directory.h"
 #include "common/record_codec.h"
@@ -47,13 +48,6 @@ size_t CountsOf(const MergedView::SeriesPart& part) {
   return part.family->type() == format::MetricType::kHistogram
              ? part.part.bounds->size() + 1
              : 1;
-}
-
-uint64_t WallNowNs() {
-  timespec now;
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<uint64_t>(now.tv_nsec);
 }
 
 uint32_t NowS() { return static_cast<uint32_t>(::time(nullptr)); }
@@ -112,7 +106,7 @@ void Folder::NoteProblem(const std::string& problem) {
 
 void Folder::NoteReset(std::string_view reason) {
   ++statistics_.resets[reason];
-  archive_.reset_wall_ns = WallNowNs();
+  archive_.reset_wall_ns = NowNs(CLOCK_REALTIME);
   Log(LogLevel::kError, "what dead writers had left is lost (" +
                             std::string(reason) +
                             "): counters begin again without it");
@@ -490,7 +484,7 @@ void Folder::NoteLostFiles(const FileSet& files) {
     return;
   }
   archive_.lost_file_count += lost.size();
-  archive_.reset_wall_ns = WallNowNs();
+  archive_.reset_wall_ns = NowNs(CLOCK_REALTIME);
   known_admitted_count_ = 0;  // to be written
   NoteArchive();
   Log(LogLevel::kError,
