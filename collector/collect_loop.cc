@@ -35,8 +35,6 @@ uint64_t NowNs() {
          static_cast<uint64_t>(now.tv_nsec);
 }
 
-uint64_t NowMs() { return NowNs() / 1'000'000; }
-
 uint64_t ThreadCpuMs() {
   timespec now;
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -62,6 +60,8 @@ Folder::Options FolderOptions(const CollectorOptions& options) {
 }
 
 }  // namespace
+
+uint64_t Collector::NowMs() { return NowNs() / 1'000'000; }
 
 Collector::Collector(CollectorOptions options)
     : options_(std::move(options)),
@@ -274,20 +274,6 @@ void Collector::PlanFoldLocked(uint64_t cpu_ms,
   may_fold_make_room_ = outcome.has_folded;
   // There is room now.
   is_rescan_needed_ |= outcome.has_folded && files_->left_out_count() != 0;
-}
-
-void Collector::FoldNow() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  for (;;) {
-    CatchUpLocked(NowMs(), /*may_rescan=*/true);
-    files_->OpenPending(SIZE_MAX);
-    const Folder::Outcome outcome = FoldLocked();
-    const bool has_room = outcome.has_folded && files_->left_out_count() != 0;
-    is_rescan_needed_ |= has_room;
-    if (!outcome.has_more && !has_room) {
-      return;
-    }
-  }
 }
 
 void Collector::NoteReadinessLocked(uint64_t now_ms) {

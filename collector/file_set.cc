@@ -657,6 +657,19 @@ void FileSet::ReadDead() {
   }
 }
 
+std::string_view FileSet::AssumeDead(const FileUuid& uuid) {
+  std::string_view problem = "unknown";
+  const auto [begin, end] = by_uuid_.equal_range(uuid);
+  for (auto it = begin; it != end; ++it) {
+    if (!it->second->AssumeDead()) {
+      return "lock_held";
+    }
+    is_ranking_stale_ = true;
+    problem = "";
+  }
+  return problem;
+}
+
 std::vector<MetricFile*> FileSet::FinalFiles() const {
   std::vector<MetricFile*> final_files;
   for (const auto& file : files_) {
@@ -778,7 +791,8 @@ std::vector<RefusedFile> FileSet::RefusedFiles() const {
   std::vector<RefusedFile> refused;
   for (const auto& [name, known] : names_) {
     if (known.state == NameState::kRefused) {
-      refused.push_back({name, known.noted, known.offset, known.account->uid});
+      refused.push_back(
+          {name, known.noted, known.offset, known.account->uid, known.inode});
     }
   }
   return refused;

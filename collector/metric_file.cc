@@ -84,6 +84,18 @@ bool MetricFile::Probe() {
   return liveness_ == Liveness::kDead;
 }
 
+bool MetricFile::AssumeDead() {
+  if (liveness_ == Liveness::kDead) {
+    return true;
+  }
+  if (reader_ == nullptr || IsLifeLockHeld(reader_->fd())) {
+    return false;
+  }
+  liveness_ = Liveness::kDead;
+  rank_.is_live = false;
+  return true;
+}
+
 bool MetricFile::ReadNewRecords() {
   const uint64_t records_before = reader_->record_count();
   reader_->ReadRecords(source_.get(), &context_->scratch.bytes);

@@ -65,6 +65,8 @@ class MetricFile {
   // Asks for the life lock, and remembers a death for good. True when it has
   // just become known.
   bool Probe();
+  // An operator's word in the place of a proof. False: the lock is held.
+  bool AssumeDead();
 
   // Brings the last good numbers up to date. After a death this is the final
   // read. True when there were new records.
