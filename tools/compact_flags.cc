@@ -167,7 +167,7 @@ CLI::Option* AddRequestFlags(CLI::App* app, RawFlags* raw) {
          "--forget", raw->forget,
          "Drop series of dead processes from the archive: NAME,\n"
          "NAME{label=\"value\",other=~\"regex\"}, {__name__=~\"regex\"}, with "
-         "=, !=, =~ and\n!~ as in Prometheus. NAME is a metric's: that of a "
+         "=, !=, =~\nand !~ as in Prometheus. NAME is a metric's: that of a "
          "histogram, not of its\nbuckets. A series that a file still adds to "
          "stays, or its sum would fall;\nof gauges, what the dead have left "
          "goes. May be given several times.")
