@@ -168,8 +168,8 @@ CLI::Option* AddRequestFlags(CLI::App* app, RawFlags* raw) {
          "Drop series of dead processes from the archive: NAME,\n"
          "NAME{label=\"value\",other=~\"regex\"}, {__name__=~\"regex\"}, with "
          "=, !=, =~\nand !~ as in Prometheus. NAME is a metric's: that of a "
-         "histogram, not of its\nbuckets. A series that a file still adds to "
-         "stays, or its sum would fall;\nof gauges, what the dead have left "
+         "histogram, not of\nits buckets. A series that a file still adds to "
+         "stays, or its sum would\nfall; of gauges, what the dead have left "
          "goes. May be given several times.")
       ->type_name("SELECTOR")
       ->allow_extra_args(false);
