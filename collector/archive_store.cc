@@ -111,6 +111,16 @@ bool ArchiveStore::TryLock(absl::Status* status) {
   return true;
 }
 
+bool ArchiveStore::IsLockHeldByAnother() const {
+  const UniqueFd fd(::openat(directory_.get(), kLock,
+                             O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct flock lock = {};
+  lock.l_type = F_RDLCK;
+  lock.l_whence = SEEK_SET;
+  return !holds_lock() && fd.valid() &&
+         ::fcntl(fd.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
 absl::Status ArchiveStore::ReadIdentity(ArchiveIdentity* identity) const {
   *identity = ArchiveIdentity();
   const UniqueFd fd(

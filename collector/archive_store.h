@@ -32,6 +32,8 @@ class ArchiveStore {
   // True when this object holds the lock, taken now or before. False: another
   // process has it, or it cannot be had; `*status` says which.
   bool TryLock(absl::Status* status);
+  // Makes nothing, unlike TryLock.
+  bool IsLockHeldByAnother() const;
   bool holds_lock() const { return lock_.valid(); }
 
   // OK and generation 0 when there is no archive.

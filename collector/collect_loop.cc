@@ -55,6 +55,8 @@ Folder::Options FolderOptions(const CollectorOptions& options) {
 
 }  // namespace
 
+uint64_t Collector::NowMs() { return NowNs() / 1'000'000; }
+
 Collector::Collector(CollectorOptions options)
     : options_(std::move(options)),
       start_ms_(NowMs()),
@@ -266,20 +268,6 @@ void Collector::PlanFoldLocked(uint64_t cpu_ms,
   may_fold_make_room_ = outcome.has_folded;
   // There is room now.
   is_rescan_needed_ |= outcome.has_folded && files_->left_out_count() != 0;
-}
-
-void Collector::FoldNow() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  for (;;) {
-    CatchUpLocked(NowMs(), /*may_rescan=*/true);
-    files_->OpenPending(SIZE_MAX);
-    const Folder::Outcome outcome = FoldLocked();
-    const bool has_room = outcome.has_folded && files_->left_out_count() != 0;
-    is_rescan_needed_ |= has_room;
-    if (!outcome.has_more && !has_room) {
-      return;
-    }
-  }
 }
 
 void Collector::NoteReadinessLocked(uint64_t now_ms) {

@@ -18,6 +18,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "collector/directory_watcher.h"
 #include "collector/file_set.h"
+#include "collector/fold_request.h"
 #include "collector/folder.h"
 #include "collector/liveness.h"
 #include "collector/merged_family.h"
@@ -109,8 +110,13 @@ class Collector {
       std::function<void(const MergedFamilies&, const CollectorStatistics&)>;
   void WithScrape(const ScrapeUser& use);
 
-  // Folds all that can be folded now. Without Start(), for one-shot use.
-  void FoldNow();
+  // Folds all that can be folded now, and does what else is asked. For one-shot
+  // use, without Start(). Whether another process holds the lock, in which case
+  // files are at most purged, is in the report.
+  FoldReport FoldNow(const FoldRequest& request = {});
+  // What FoldNow() would do. Changes nothing; meant for a collector that may
+  // not fold.
+  FoldReport PlanFold(const FoldRequest& request);
 
   // False after the start until every file was read or judged once (at most
   // max_start_ms), so that a restart never serves a part. Does not wait for the
@@ -128,6 +134,7 @@ class Collector {
     bool is_last = false;
   };
 
+  static uint64_t NowMs();  // of a clock that never stops or goes back
   void Run();
   // How long the thread may sleep.
   int WaitMsLocked(uint64_t now_ms) const;
@@ -142,6 +149,17 @@ class Collector {
   Folder::Outcome FoldLocked();
   // When the thread may fold again after one that took so much of a CPU.
   void PlanFoldLocked(uint64_t cpu_ms, const Folder::Outcome& outcome);
+
+  // Parts of FoldNow() and PlanFold(), in fold_once.cc.
+  void PrepareFoldLocked(const FoldRequest& request, FoldReport* report);
+  std::string_view AssumeDeadLocked(const FileUuid& uuid);
+  std::vector<Folder::Verdict> JudgeLocked(FoldReport* report) const;
+  void ForgetLocked(const FoldRequest& request, bool is_plan,
+                    const std::vector<Folder::Verdict>& verdicts,
+                    FoldReport* report);
+  void PurgeLocked(const FoldRequest& request, bool is_plan,
+                   FoldReport* report);
+
   // One attempt at a scrape; false when somebody has folded meanwhile.
   bool TryScrapeLocked(uint64_t now_ms);
   void ProbeHintsLocked(uint64_t now_ms, bool is_scrape);

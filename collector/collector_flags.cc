@@ -2,7 +2,6 @@
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <iostream>
 #include <memory>
@@ -10,6 +9,7 @@
 
 #include "collector/build_info.h"
 #include "collector/endpoints.h"
+#include "collector/manual_formatter.h"
 #include "version.h"
 
 namespace tine::collector {
@@ -79,50 +79,6 @@ struct RawFlags {
   std::vector<std::string> exclude;
   std::string log_level;  // empty: the default
   std::string log_format = kDefaultLogFormat;
-};
-
-// A flag on a line of its own, its text indented below it.
-class ManualFormatter : public CLI::Formatter {
- public:
-  std::string make_usage(const CLI::App* app,
-                         std::string /*name*/) const override {
-    return std::string("Usage: ") + kProgram + " [FLAGS]\n\n" +
-           app->get_description() + "\n\n";
-  }
-  // Comes before the usage, where it would hide it.
-  std::string make_description(const CLI::App* /*app*/) const override {
-    return "";
-  }
-  std::string make_group(
-      std::string /*group*/, bool is_positional,
-      std::vector<const CLI::Option*> options) const override {
-    if (is_positional) {
-      return "";
-    }
-    std::string text = "Flags:\n";
-    for (const CLI::Option* option : options) {
-      text += make_option(option, false);
-    }
-    return text;
-  }
-  std::string make_option(const CLI::Option* option,
-                          bool /*is_positional*/) const override {
-    std::string text = "  " + option->get_name(false, true);
-    if (option->get_expected_max() > 0) {
-      text += "=" + option->get_type_name();
-    }
-    text += "\n      ";
-    for (const char c : option->get_description()) {
-      text += c;
-      if (c == '\n') {
-        text += "      ";
-      }
-    }
-    return text + "\n";
-  }
-  std::string make_footer(const CLI::App* app) const override {
-    return app->get_footer();
-  }
 };
 
 void AddWebFlags(CLI::App* app, RawFlags* raw) {
@@ -282,7 +238,8 @@ std::optional<ExitCode> ParseCollectorFlags(int argc, const char* const* argv,
                                             CollectorFlags* flags) {
   RawFlags raw;
   CLI::App app(kDescription, kProgram);
-  app.formatter(std::make_shared<ManualFormatter>());
+  app.formatter(
+      std::make_shared<ManualFormatter>(std::string(kProgram) + " [FLAGS]"));
   app.footer(kFooter);
   app.set_help_flag("-h,--help", "Print this and exit.");
   app.set_version_flag("--version", VersionText(),

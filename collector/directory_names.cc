@@ -316,7 +316,8 @@ std::vector<RefusedFile> DirectoryNames::RefusedFiles() const {
   std::vector<RefusedFile> refused;
   for (const auto& [name, known] : names_) {
     if (known.state == NameState::kRefused) {
-      refused.push_back({name, known.noted, known.offset, known.account->uid});
+      refused.push_back(
+          {name, known.noted, known.offset, known.account->uid, known.inode});
     }
   }
   return refused;

@@ -57,6 +57,7 @@ struct RefusedFile {
   std::string_view reason;
   uint64_t offset = 0;
   uint32_t owner_uid = 0;
+  uint64_t inode = 0;
 };
 
 // Looks at names and sets aside those that are to be opened; opens nothing. A

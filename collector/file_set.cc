@@ -337,6 +337,19 @@ void FileSet::ReadDead() {
   }
 }
 
+std::string_view FileSet::AssumeDead(const FileUuid& uuid) {
+  std::string_view problem = "unknown";
+  const auto [begin, end] = by_uuid_.equal_range(uuid);
+  for (auto it = begin; it != end; ++it) {
+    Reopen(it->second);
+    if (!it->second->AssumeDead()) {
+      return "lock_held";
+    }
+    problem = "";
+  }
+  return problem;
+}
+
 std::vector<MetricFile*> FileSet::FinalFiles() const {
   std::vector<MetricFile*> final_files;
   for (const auto& file : files_) {

@@ -123,6 +123,10 @@ class FileSet {
   // Files whose numbers will never change again, and are proved not to: what
   // can be folded.
   std::vector<MetricFile*> FinalFiles() const;
+  // Its writer counts as dead from now on, though nothing proves it. Empty, or
+  // why not: "lock_held", "unknown" when no file that is followed has the uuid.
+  // (Files of several owners may have it, and are all taken for dead.)
+  std::string_view AssumeDead(const FileUuid& uuid);
   // Stamps all sums that some file adds to, with 1.
   TargetStamps TargetsInUse() const;
   // Lets the view forget what neither a file nor the archive has any more.

@@ -12,9 +12,11 @@
 #include <random>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "collector/archive_file.h"
 #include "collector/file_opener.h"
+#include "collector/file_removal.h"
 #include "collector/liveness.h"
 #include "collector/state_directory.h"
 #include "common/clock.h"
@@ -28,10 +30,9 @@ namespace {
 // A writer that is making its file needs microseconds.
 constexpr uint64_t kTempFileAgeS = 60;
 
-// A file that a stranger has moved away may come back. How long, and how many
-// of them, the list remembers.
+// A file that a stranger has moved away may come back. How long the list
+// remembers it.
 constexpr uint32_t kVanishedMemoryS = 24 * 3600;
-constexpr size_t kMaxFoldedFiles = 200'000;
 
 // A new file alone is no hurry: only if it is removed while no collector runs
 // does it matter whether the archive knows of it.
@@ -59,34 +60,6 @@ FileUuid NewLineage() {
     byte = static_cast<uint8_t>(random());
   }
   return lineage;
-}
-
-// Other systems' files are theirs to remove: another kernel may be at work on
-// them.
-bool IsFoldable(FileSystemKind kind) {
-  return kind == FileSystemKind::kMemory || kind == FileSystemKind::kDisk;
-}
-
-// In a sticky directory only the owners of a file and of the directory may
-// remove it.
-bool MayRemove(int directory_fd, uint32_t owner_uid) {
-  struct stat directory;
-  if (::faccessat(directory_fd, ".", W_OK | X_OK, AT_EACCESS) != 0 ||
-      ::fstat(directory_fd, &directory) != 0) {
-    return false;
-  }
-  const uid_t self = ::geteuid();
-  return (directory.st_mode & S_ISVTX) == 0 || self == 0 ||
-         self == directory.st_uid || self == owner_uid;
-}
-
-bool RemoveIfSame(int directory_fd, const std::string& name, uint64_t inode) {
-  struct stat info;
-  if (::fstatat(directory_fd, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
-    return errno == ENOENT;
-  }
-  return info.st_ino != inode ||
-         ::unlinkat(directory_fd, name.c_str(), 0) == 0 || errno == ENOENT;
 }
 
 }  // namespace
@@ -119,6 +92,12 @@ void Folder::NoteArchive() {
   statistics_.archive_listed_files = archive_.folded.size();
   if (archive_.lost_file_count != 0) {
     statistics_.resets["files_removed"] = archive_.lost_file_count;
+  }
+}
+
+void Folder::TellProgress(std::string_view doing, size_t file_count) const {
+  if (options_.on_progress) {
+    options_.on_progress(doing, file_count);
   }
 }
 
@@ -255,6 +234,26 @@ std::string_view Folder::Obstacle(const FileSet& files,
              : "no_right_to_remove";
 }
 
+std::vector<Folder::Verdict> Folder::Judge(const FileSet& files) const {
+  std::vector<Verdict> verdicts;
+  const bool is_foldable = IsFoldable(files.directory_kind());
+  for (const auto& file : files.files()) {
+    if (file->is_quarantined() || file->liveness() != Liveness::kDead) {
+      continue;
+    }
+    Verdict& verdict = verdicts.emplace_back(Verdict{file.get(), "", false});
+    if (!is_foldable) {
+      verdict.obstacle = "file_system";
+    } else if (!file->is_final()) {
+      verdict.obstacle = "read_failed";
+    } else {
+      verdict.obstacle = Obstacle(files, &verdict);
+    }
+    TellProgress("examined", verdicts.size());
+  }
+  return verdicts;
+}
+
 std::vector<Folder::Foldable> Folder::ChooseBatch(const FileSet& files) {
   std::vector<Foldable> batch;
   statistics_.blocked.clear();
@@ -264,9 +263,9 @@ std::vector<Folder::Foldable> Folder::ChooseBatch(const FileSet& files) {
       ++statistics_.waiting_files;
       continue;
     }
-    Foldable foldable = {file, false};
+    Foldable foldable = {file, "", false};
     const std::string_view obstacle =
-        archive_.folded.size() + batch.size() < kMaxFoldedFiles
+        archive_.folded.size() + batch.size() < options_.max_folded_files
             ? Obstacle(files, &foldable)
             : "list_full";
     if (obstacle.empty()) {
@@ -291,24 +290,24 @@ bool Folder::IsDiskAsRemembered() {
   return false;
 }
 
-void Folder::DropGoneFiles(const FileSet& files, uint32_t now_s,
-                           Archive* archive) const {
+std::vector<FileUuid> Folder::GoneFiles(const FileSet& files) const {
+  std::vector<FileUuid> gone;
   if (!files.IsComplete()) {
-    return;  // what has not been looked at may be on the list
+    return gone;  // what has not been looked at may be on the list
   }
+  const uint32_t now_s = NowS();
   absl::flat_hash_set<FileUuid, UuidHash> present;
   for (const auto& [name, leftover] : files.leftovers()) {
     present.insert(leftover.uuid);
   }
-  for (auto it = archive->folded.begin(); it != archive->folded.end();) {
-    const auto current = it++;
-    const FoldedFile& file = current->second;
+  for (const auto& [uuid, file] : archive_.folded) {
     const bool may_come_back =
         file.has_vanished && now_s - file.folded_at_s < kVanishedMemoryS;
-    if (!present.contains(file.uuid) && !may_come_back) {
-      archive->folded.erase(current);
+    if (!present.contains(uuid) && !may_come_back) {
+      gone.push_back(uuid);
     }
   }
+  return gone;
 }
 
 Folder::SeriesParts Folder::ExpiredSeries(const FileSet& files,
@@ -374,7 +373,9 @@ Archive Folder::NextArchive(const std::vector<Foldable>& batch,
   next.sums = view.sums();  // for their number
   next.sums.ResetTo(archive_.sums);
   Forget(expired, &next);
-  DropGoneFiles(files, now_s, &next);
+  for (const FileUuid& uuid : GoneFiles(files)) {
+    next.folded.erase(uuid);
+  }
   for (const Foldable& foldable : batch) {
     FoldedFile& folded = next.folded[foldable.file->writer().uuid];
     folded = foldable.file->FoldInto(now_s, &next);
@@ -444,9 +445,14 @@ Folder::Outcome Folder::Fold(FileSet* files, const MergedView& view) {
   files->ReadDead();
   const std::vector<Foldable> batch = ChooseBatch(*files);
   const SeriesParts expired = ExpiredSeries(*files, view);
+  // A list that is full of files that are gone is made anew, or nothing would
+  // ever be folded again.
+  const bool is_list_full =
+      batch.empty() && statistics_.blocked.count("list_full") != 0;
   const bool has_work =
       !batch.empty() || !expired.empty() ||
-      (AreKnownFilesStale(*files) && NowS() - written_s_ >= kKnownFilesS);
+      (AreKnownFilesStale(*files) && NowS() - written_s_ >= kKnownFilesS) ||
+      (is_list_full && !GoneFiles(*files).empty());
   const bool is_done = !has_work || WriteArchive(batch, expired, files, view);
   if (is_done) {
     RemoveFolded(files);
@@ -508,6 +514,7 @@ void Folder::RemoveFolded(FileSet* files) {
     }
     if (RemoveIfSame(files->directory_fd(), name, leftover.inode)) {
       removed.push_back(name);
+      TellProgress("removed", removed.size());
     } else {
       ++statistics_.blocked["no_right_to_remove"];
     }
@@ -517,9 +524,10 @@ void Folder::RemoveFolded(FileSet* files) {
   }
 }
 
-void Folder::RemoveTempFiles(const FileSet& files) {
-  if (!holds_lock() || !IsFoldable(files.directory_kind())) {
-    return;
+std::vector<TempFile> Folder::OldTempFiles(const FileSet& files) const {
+  std::vector<TempFile> old;
+  if (!IsFoldable(files.directory_kind())) {
+    return old;
   }
   const auto now_s = static_cast<uint64_t>(::time(nullptr));
   for (const std::string& name : files.temp_files()) {
@@ -527,12 +535,28 @@ void Folder::RemoveTempFiles(const FileSet& files) {
         OpenUntrustedFile(files.directory_fd(), name.c_str(), UINT64_MAX);
     const uint64_t born_s = opened.facts.birth_ns / 1'000'000'000;
     if (opened.fd.valid() && born_s != 0 && born_s + kTempFileAgeS < now_s &&
-        !IsLifeLockHeld(opened.fd.get()) &&
-        MayRemove(files.directory_fd(), opened.facts.owner_uid) &&
-        RemoveIfSame(files.directory_fd(), name, opened.facts.inode)) {
+        IsLifeLockFree(opened.fd.get()) &&
+        MayRemove(files.directory_fd(), opened.facts.owner_uid)) {
+      old.push_back({name, opened.facts.inode});
+    }
+  }
+  return old;
+}
+
+void Folder::RemoveTempFiles(const FileSet& files) {
+  if (!holds_lock()) {
+    return;
+  }
+  for (const TempFile& file : OldTempFiles(files)) {
+    if (RemoveIfSame(files.directory_fd(), file.name, file.inode)) {
       ++statistics_.removed_temp_files;
     }
   }
+}
+
+bool Folder::ForgetSeries(const SeriesParts& series, FileSet* files,
+                          const MergedView& view) {
+  return WriteArchive({}, series, files, view);
 }
 
 }  // namespace tine::collector

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -43,6 +44,12 @@ struct FolderStatistics {
   std::string problem;  // for people; empty: all is well
 };
 
+// A file that some writer did not live to name.
+struct TempFile {
+  std::string name;
+  uint64_t inode;
+};
+
 // The archive in memory, and on disk. One process may fold in a directory: the
 // one that holds the lock. Everybody else reads.
 //
@@ -66,6 +73,12 @@ class Folder {
     // How long it keeps a gauge that no dead writer has left since; 0: for
     // ever.
     uint32_t gauge_ttl_s = 3600;
+    // How many files the list of the folded may have that are still there, or
+    // may come back.
+    size_t max_folded_files = 200'000;
+    // Told of long work as it goes on: what is being done, and to how many
+    // files so far. Empty: nobody.
+    std::function<void(std::string_view doing, size_t file_count)> on_progress;
     LogSink log;
   };
 
@@ -101,6 +114,28 @@ class Folder {
   // Removes temporary files that dead writers have left.
   void RemoveTempFiles(const FileSet& files);
 
+  // The files of dead writers, and why they cannot be folded; empty: they can.
+  // Like all of these, changes nothing and needs no lock. `files` have been
+  // read, the dead ones to the end.
+  struct Verdict {
+    MetricFile* file;
+    std::string_view obstacle;
+    bool is_there;  // under its name, still
+  };
+  std::vector<Verdict> Judge(const FileSet& files) const;
+  // Temporary files that RemoveTempFiles removes.
+  std::vector<TempFile> OldTempFiles(const FileSet& files) const;
+
+  using SeriesParts = std::vector<MergedView::SeriesPart>;
+  // Drops series of the view from the archive. True when that is done: then the
+  // view may be swept.
+  bool ForgetSeries(const SeriesParts& series, FileSet* files,
+                    const MergedView& view);
+
+  // Does a process that is not this one hold the lock?
+  bool IsLockHeldByAnother() const {
+    return store_ != nullptr && store_->IsLockHeldByAnother();
+  }
   bool holds_lock() const { return store_ != nullptr && store_->holds_lock(); }
   const Archive& archive() const { return archive_; }
   const FolderStatistics& statistics() const { return statistics_; }
@@ -109,12 +144,7 @@ class Folder {
   // One archive write is for so many; a scrape may have to wait for it.
   static constexpr size_t kMaxBatch = 4096;
 
-  struct Foldable {
-    MetricFile* file;
-    bool is_there;  // under its name, still
-  };
-
-  using SeriesParts = std::vector<MergedView::SeriesPart>;
+  using Foldable = Verdict;
 
   void Log(LogLevel level, const std::string& message) const;
   void NoteProblem(const std::string& problem);
@@ -122,6 +152,7 @@ class Folder {
   void NoteArchive();
   // Why the file cannot be folded; empty if it can.
   std::string_view Obstacle(const FileSet& files, Foldable* foldable) const;
+  void TellProgress(std::string_view doing, size_t file_count) const;
   std::vector<Foldable> ChooseBatch(const FileSet& files);
   bool IsDiskAsRemembered();
   bool AreKnownFilesStale(const FileSet& files) const;
@@ -135,8 +166,8 @@ class Folder {
   SeriesParts ExpiredSeries(const FileSet& files, const MergedView& view);
   static void Forget(const SeriesParts& expired, Archive* archive);
   static void DropIdleOpinions(const MergedView& view, Archive* archive);
-  void DropGoneFiles(const FileSet& files, uint32_t now_s,
-                     Archive* archive) const;
+  // Those on the list that are not in the directory any more.
+  std::vector<FileUuid> GoneFiles(const FileSet& files) const;
   void RemoveFolded(FileSet* files);
 
   const Options options_;

@@ -60,6 +60,7 @@ LockState ProbeLock(int fd) {
 }  // namespace
 
 bool IsLifeLockHeld(int fd) { return ProbeLock(fd) == LockState::kHeld; }
+bool IsLifeLockFree(int fd) { return ProbeLock(fd) == LockState::kFree; }
 
 std::string_view LivenessName(Liveness liveness) {
   switch (liveness) {

@@ -37,6 +37,8 @@ struct HostIdentity {
 
 // Is there a write lock on the file that `fd` is open on?
 bool IsLifeLockHeld(int fd);
+// Is there certainly none? Not when the kernel does not say.
+bool IsLifeLockFree(int fd);
 
 class LivenessProbe {
  public:

@@ -87,6 +87,19 @@ bool MetricFile::Probe() {
   return !rank_.is_live;
 }
 
+bool MetricFile::AssumeDead() {
+  if (liveness_ == Liveness::kDead) {
+    return true;
+  }
+  if (reader_ == nullptr || is_closed() || IsLifeLockHeld(reader_->fd())) {
+    return false;
+  }
+  liveness_ = Liveness::kDead;
+  rank_.is_live = false;
+  context_->is_ranking_stale = true;
+  return true;
+}
+
 void MetricFile::ReadNewRecords() {
   const uint64_t records_before = reader_->record_count();
   reader_->ReadRecords(source_.get(), &context_->scratch.bytes);

@@ -72,6 +72,8 @@ class MetricFile {
   // just become known. Of a file that has vanished without a descriptor nothing
   // but the end of its process can be learned; of another closed one nothing.
   bool Probe();
+  // An operator's word in the place of a proof. False: the lock is held.
+  bool AssumeDead();
 
   // Brings the last good numbers up to date. After a death this is the final
   // read. They stay where the file is closed.

@@ -1,5 +1,5 @@
-// --series.include and --series.exclude: which families are served. The only
-// user of RE2.
+// --series.include and --series.exclude: which families are served. The
+// collector's only user of RE2.
 
 #ifndef TINE_COLLECTOR_SERIES_FILTER_H_
 #define TINE_COLLECTOR_SERIES_FILTER_H_

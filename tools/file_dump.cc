@@ -6,6 +6,7 @@
 #include "collector/liveness.h"
 #include "common/metric_file_name.h"
 #include "common/metric_names.h"
+#include "tools/archive_records.h"
 #include "tools/printable.h"
 #include "tools/series_text.h"
 
@@ -62,6 +63,17 @@ const char* StateText(uint32_t state) {
 
 std::string Quoted(std::string_view text) {
   return '"' + Printable(text) + '"';
+}
+
+void DumpArchiveHeader(const MetricFileReader& file, std::ostream& out) {
+  const format::FileHeader& header = *file.header().header;
+  const char* indent = "          ";
+  out << Offset(0) << "  HEADER " << header.header_bytes << " bytes, version "
+      << header.version_major << '.' << header.version_minor
+      << ": what dead writers have left\n"
+      << indent << "lineage " << UuidText(header.uuid) << '\n'
+      << indent << "used " << file.dynamic().used << " bytes, file size "
+      << file.file_bytes() << '\n';
 }
 
 void DumpHeader(const MetricFileReader& file, std::ostream& out) {
@@ -134,6 +146,59 @@ void DumpFamily(const FamilyEntry& family, std::ostream& out) {
   out << ", help " << Quoted(family.help);
 }
 
+void DumpArchiveRecord(const MetricFileReader& file, const RecordEntry& record,
+                       std::ostream& out) {
+  const format::ArchiveRecord head = ReadArchiveHead(file);
+  out << "ARCHIVE " << record.record_bytes << " bytes: generation "
+      << head.generation << " of lineage " << UuidText(head.lineage)
+      << ", written " << TimeText(head.written_wall_ns) << "; "
+      << head.lost_file_count << " files were lost";
+}
+
+void DumpFolded(const MetricFileReader& file, const RecordEntry& record,
+                std::ostream& out) {
+  const auto list = ReadArchiveList<format::FoldedEntry>(file, record);
+  out << "FOLDED " << record.record_bytes << " bytes: " << list.size()
+      << " files that are in the numbers";
+  for (const format::FoldedEntry& entry : list) {
+    out << "\n            " << UuidText(entry.uuid) << " inode " << entry.inode
+        << ", born " << TimeText(entry.birth_ns) << ", owner "
+        << entry.owner_uid << ", folded "
+        << TimeText(uint64_t{entry.folded_at_s} * 1'000'000'000)
+        << ((entry.flags & format::kFoldedIsKept) != 0
+                ? ", kept because it is damaged"
+                : "")
+        << ((entry.flags & format::kFoldedHasVanished) != 0
+                ? ", taken away by somebody"
+                : "");
+  }
+}
+
+void DumpOrigins(const MetricFileReader& file, const RecordEntry& record,
+                 std::ostream& out) {
+  const auto list = ReadArchiveList<format::OriginEntry>(file, record);
+  out << "ORIGINS " << record.record_bytes << " bytes: of " << list.size()
+      << " series";
+  for (const format::OriginEntry& entry : list) {
+    out << "\n            cell " << entry.first_cell << ", folded "
+        << TimeText(uint64_t{entry.folded_at_s} * 1'000'000'000);
+    if (entry.writer_created_wall_ns != 0) {
+      out << ", of writer " << UuidText(entry.writer_uuid) << " created "
+          << TimeText(entry.writer_created_wall_ns);
+    }
+  }
+}
+
+void DumpKnown(const MetricFileReader& file, const RecordEntry& record,
+               std::ostream& out) {
+  const auto list = ReadArchiveList<format::KnownEntry>(file, record);
+  out << "KNOWN " << record.record_bytes << " bytes: " << list.size()
+      << " files that counted and are not in the numbers";
+  for (const format::KnownEntry& entry : list) {
+    out << "\n            " << UuidText(entry.uuid);
+  }
+}
+
 void DumpRecord(const MetricFileReader& file, const RecordEntry& record,
                 std::ostream& out) {
   out << Offset(record.offset) << "  ";
@@ -157,6 +222,18 @@ void DumpRecord(const MetricFileReader& file, const RecordEntry& record,
           << ", chunk " << block.chunk;
       break;
     }
+    case RecordKind::kArchive:
+      DumpArchiveRecord(file, record, out);
+      break;
+    case RecordKind::kFolded:
+      DumpFolded(file, record, out);
+      break;
+    case RecordKind::kOrigins:
+      DumpOrigins(file, record, out);
+      break;
+    case RecordKind::kKnown:
+      DumpKnown(file, record, out);
+      break;
     default:
       out << "unknown kind " << record.kind << ", " << record.record_bytes
           << " bytes, skipped";
@@ -187,7 +264,9 @@ std::string ProcessLabelsText(const FileHeaderView& header) {
 }
 
 void DumpFile(const MetricFileReader& file, std::ostream& out) {
-  if (file.has_header()) {
+  if (file.is_archive()) {
+    DumpArchiveHeader(file, out);
+  } else if (file.has_header()) {
     DumpHeader(file, out);
   }
   for (const RecordEntry& record : file.records()) {
@@ -212,6 +291,11 @@ bool VerifyFile(const MetricFileReader& file, const std::string& name,
   if (file.damage().reason != DamageReason::kNone) {
     *verdict = "damage: " + DamageText(file.damage());
     return false;
+  }
+  if (file.is_archive()) {
+    const std::string problem = ArchiveProblem(file);
+    *verdict = problem.empty() ? "sound" : "damage: " + problem;
+    return problem.empty();
   }
   const std::optional<MetricFileName> parts = ParseMetricFileName(name);
   if (parts && parts->uuid != file.header().uuid()) {

@@ -84,6 +84,13 @@ bool MetricFileReader::ReadAt(uint64_t offset, size_t size_bytes, uint8_t* out,
   return true;
 }
 
+bool MetricFileReader::ReadBytes(uint64_t offset, size_t size_bytes,
+                                 uint8_t* out) const {
+  size_t read_bytes;
+  return ReadAt(offset, size_bytes, out, &read_bytes) &&
+         read_bytes == size_bytes;
+}
+
 bool MetricFileReader::ReadHeader(std::string* error) {
   uint64_t used = 0;
   size_t read_bytes;
@@ -114,8 +121,14 @@ bool MetricFileReader::ReadHeader(std::string* error) {
 
 bool MetricFileReader::ReadRecords(std::string* error) {
   RecordScanner scanner;
+  // An archive may be larger than any writer's file.
+  format::RecordHeader first = {};
+  ReadBytes(format::kHeaderBytes, sizeof(first),
+            reinterpret_cast<uint8_t*>(&first));
   scanner.SetUsedUntrusted(dynamic_.used,
-                           std::min(file_bytes_, format::kMaxFileBytes));
+                           first.kind == RecordKind::kArchive
+                               ? file_bytes_
+                               : std::min(file_bytes_, format::kMaxFileBytes));
   std::vector<uint64_t> buffer(kPieceBytes / 8);
   while (scanner.WantsBytes()) {
     const size_t wanted = std::max(kPieceBytes, scanner.wanted_bytes());

@@ -77,6 +77,15 @@ class MetricFileReader : private RecordVisitor {
   const std::vector<SeriesEntry>& series() const { return series_; }
   const std::vector<BlockEntry>& blocks() const { return blocks_; }
 
+  // Bytes of the file as they are now; false when not all of them are there.
+  bool ReadBytes(uint64_t offset, size_t size_bytes, uint8_t* out) const;
+  // Is it a collector's archive? By its first record.
+  bool is_archive() const {
+    return !records_.empty() &&
+           records_[0].kind ==
+               static_cast<uint16_t>(format::RecordKind::kArchive);
+  }
+
   // Is the writer alive now, as the collector judges it? `header` must be
   // there.
   collector::Liveness ProbeLife() const;

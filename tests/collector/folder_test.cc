@@ -252,6 +252,21 @@ TEST_F(FolderTest, FamiliesThatLeaveNothingAreForgotten) {
   EXPECT_EQ(collector.statistics().series_count, 0u);
 }
 
+TEST_F(FolderTest, ListThatIsFullOfFilesThatAreGoneIsMadeAnew) {
+  for (uint64_t i = 0; i < 7; ++i) {
+    LeaveCounter("c_total", 1);
+  }
+  CollectorOptions options;
+  options.directory = directory_.path();
+  options.folding.may_fold = true;
+  options.folding.max_folded_files = 2;
+  Collector collector(std::move(options));
+  collector.FoldNow();
+  EXPECT_THAT(MetricFiles(), ElementsAre());
+  EXPECT_THAT(ScrapeOnce(directory_.path()).numbers,
+              ElementsAre(Pair("c_total{}", 7)));
+}
+
 // ---- Killed anywhere
 // ----------------------------------------------------------
 

@@ -6,7 +6,6 @@ before it. The file is `everything`; a sound neighbour lies beside it.
 
 import os
 import struct
-import subprocess
 import unittest
 
 from tests.integration import collector_process
@@ -15,9 +14,6 @@ from tests.testing import outcome_lines
 from tests.testing import programs
 
 INSPECT = programs.path('tools/tine-inspect')
-PARSE = ('import sys\n'
-         'from prometheus_client.parser import text_string_to_metric_families\n'
-         'for _ in text_string_to_metric_families(sys.stdin.read()): pass\n')
 NEIGHBOUR = [
     'a_neighbour_seconds_bucket{method="GET",le="0.5"} 0',
     'a_neighbour_seconds_bucket{method="GET",le="1"} 3',
@@ -190,10 +186,9 @@ class DamagedFilesTest(unittest.TestCase):
         for number in range(20, 20 + len(DAMAGES)):
             self.assertEqual(log.count('%02x.tine' % number), 1, log)
         self.assertTrue(set(NEIGHBOUR) <= set(samples_of(text)))
-        for command in (['promtool', 'check', 'metrics'],
-                        ['/usr/bin/python3', '-c', PARSE]):
-            checked = subprocess.run(command, input=text, text=True,
-                                     capture_output=True, check=False)
+        for checked in (
+                programs.run('promtool', 'check', 'metrics', input=text),
+                programs.parse_with_client_python(text)):
             # promtool's advice on names is 3; what it cannot read is 1.
             self.assertIn(checked.returncode, (0, 3), checked.stderr)
 

@@ -25,9 +25,6 @@ ATTACKER, VICTIM, COLLECTOR = 65531, 65532, 65533
 SCRAPES = 12 * int(os.environ.get('TINE_TEST_EFFORT', 1))
 # Between two rounds of an attack: others use this machine too.
 PAUSE_S = 0.1
-PARSE = ('import sys\n'
-         'from prometheus_client.parser import text_string_to_metric_families\n'
-         'for _ in text_string_to_metric_families(sys.stdin.read()): pass\n')
 
 
 def as_user(uid):
@@ -170,8 +167,8 @@ class HostileUsersTest(unittest.TestCase):
             result = programs.run('promtool', 'check', 'metrics', input=body)
             # 3: names and helps that it does not like.
             self.assertIn(result.returncode, (0, 3), result.stderr)
-        if os.path.isdir('/usr/lib/python3/dist-packages/prometheus_client'):
-            result = programs.run('/usr/bin/python3', '-c', PARSE, input=body)
+        if os.path.isdir(programs.CLIENT_PYTHON):
+            result = programs.parse_with_client_python(body)
             self.assertEqual(result.returncode, 0, result.stderr)
 
     def size(self):

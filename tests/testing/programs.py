@@ -11,6 +11,18 @@ import urllib.request
 TIMEOUT_S = 30
 
 
+# client_python, the reference reader of the text format, if it is installed.
+CLIENT_PYTHON = '/usr/lib/python3/dist-packages/prometheus_client'
+_PARSE = ('import sys\n'
+          'from prometheus_client.parser import text_string_to_metric_families\n'
+          'for _ in text_string_to_metric_families(sys.stdin.read()): pass\n')
+
+
+def parse_with_client_python(text):
+    """The run of a parser over the exposition; .returncode 0 when it likes it."""
+    return run('/usr/bin/python3', '-c', _PARSE, input=text)
+
+
 def path(label_path):
     """'tools/tine-emit' -> the built program, which must be in `data`."""
     return os.path.abspath(label_path)
