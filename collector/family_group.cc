@@ -89,7 +89,7 @@ size_t FamilyGroup::Sweep(const Use& use,
     if (is_free && !declaration.is_free) {
       --declaration_count_;
       give_back(
-          declaration.owner, 0,
+          declaration.owner, /*is_overflow=*/false, 0,
           name_.size() + declaration.help.size() + declaration.unit.size());
     }
     declaration.is_free = is_free;

@@ -46,10 +46,16 @@ class FamilyVariant {
                                         size_t bound_count,
                                         SeriesBudget* budget);
 
+  // Since when a source has which series; one that overflows is paid for from
+  // another allowance of the budget.
+  struct NewSeries {
+    LabelSet labels;
+    uint64_t created_wall_ns;
+    bool is_overflow;
+  };
   // Nothing when the series is new and `may_add` is false, or more than the
   // budget has.
-  std::optional<SeriesTargets> FindOrAddSeries(uint32_t part, LabelSet labels,
-                                               uint64_t created_wall_ns,
+  std::optional<SeriesTargets> FindOrAddSeries(uint32_t part, NewSeries added,
                                                bool may_add,
                                                SeriesBudget* budget,
                                                CellSums* sums);
@@ -68,8 +74,9 @@ class FamilyVariant {
   // does not name may be another one from now on.
   using UsesTargets = std::function<bool(const SeriesTargets&)>;
   // An owner gets back what it has spent on so many series, and bytes of text.
-  using ReturnBudget = std::function<void(uint64_t owner, size_t series_count,
-                                          uint64_t text_bytes)>;
+  using ReturnBudget =
+      std::function<void(uint64_t owner, bool is_overflow, size_t series_count,
+                         uint64_t text_bytes)>;
   size_t Sweep(const UsesTargets& uses, uint32_t parts,
                const ReturnBudget& give_back, CellSums* sums);
 
@@ -79,6 +86,8 @@ class FamilyVariant {
 
   // Brings family() up to date: order, then numbers.
   void Fill(const CellSums& sums);
+  // Until the next Fill, all samples of this series, if there is one.
+  void ShowAsZero(std::string_view packed_labels);
 
   const MergedFamily& family() const { return family_; }
   format::MetricType type() const { return family_.type; }

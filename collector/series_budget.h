@@ -11,7 +11,9 @@ namespace tine::collector {
 
 // Spent by what is new to the view, and given back when the view forgets it.
 // What is there already costs nothing, so an owner whose budget is used up goes
-// on counting in the series that it has.
+// on counting in the series that it has, and in the overflow series of its
+// families. Those have an allowance of their own: they are what is left when
+// the rest is used up.
 struct SeriesBudget {
   static constexpr uint64_t kNoOwner = UINT64_MAX;
 
@@ -21,10 +23,14 @@ struct SeriesBudget {
   // Of exposition text, roughly: a bucket's line has all labels of its series,
   // so a few bytes in a file can be megabytes in a scrape.
   uint64_t text_bytes_left = UINT64_MAX;
+  size_t overflow_series_left = SIZE_MAX;
+  uint64_t overflow_text_bytes_left = UINT64_MAX;
+  // Of what dead writers left: nobody's limit makes a part of it.
+  bool is_of_archive = false;
 
-  void GiveBack(size_t series_count, uint64_t text_bytes) {
-    series_left += series_count;
-    text_bytes_left += text_bytes;
+  void GiveBack(bool is_overflow, size_t series_count, uint64_t text_bytes) {
+    (is_overflow ? overflow_series_left : series_left) += series_count;
+    (is_overflow ? overflow_text_bytes_left : text_bytes_left) += text_bytes;
   }
   void SpendText(uint64_t bytes) {
     text_bytes_left -= std::min(bytes, text_bytes_left);
