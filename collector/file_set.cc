@@ -34,6 +34,7 @@ void FileSet::TakeHistoryOf(const FileSet& other) {
   names_.TakeHistoryOf(other.names_);
   context_.read_counters = other.context_.read_counters;
   reopen_count_ = other.reopen_count_;
+  accounts_.TakeNotesOf(other.accounts_);
 }
 
 void FileSet::SetDirectory(int directory_fd) {
@@ -145,6 +146,7 @@ void FileSet::Admit(Entry* entry, std::unique_ptr<MetricFile> admitted) {
   }
   if (!file->is_quarantined()) {
     file->Begin(&entry->second.account->budget);
+    NoteSeriesLimit(*file, entry->second.account);
   }
   if (!file->is_quarantined() && file->liveness() == Liveness::kDead &&
       open_files_.AreShort()) {
@@ -304,6 +306,7 @@ void FileSet::Update(MetricFile* file) {
   }
   const std::string_view problem_before = file->problem();
   file->Read();
+  NoteSeriesLimit(*file, accounts_.Of(file->facts().owner_uid));
   if (!file->is_open()) {
     open_files_.Remove(*file);
   }
@@ -312,6 +315,21 @@ void FileSet::Update(MetricFile* file) {
   } else if (file->problem() != problem_before) {
     NoteDamage(*file);
   }
+}
+
+void FileSet::NoteSeriesLimit(const MetricFile& file, OwnerAccount* account) {
+  const FileSource& source = file.source();
+  if (account->is_series_limit_noted ||
+      source.overflowed_series_count() + source.refused_series_count() == 0) {
+    return;
+  }
+  account->is_series_limit_noted = true;
+  log_.Log(LogLevel::kWarn, account,
+      "user " + std::to_string(account->uid) +
+          " has more series than the limits allow, first in metric file " +
+          file.name() +
+          ": counts of further ones go to overflow series, gauges are left "
+          "out");
 }
 
 // Nothing of it was ever good. It is removed when nobody iterates.
@@ -447,6 +465,7 @@ FileSetStatistics FileSet::statistics() const {
     statistics.dead_writers += file->liveness() == Liveness::kDead ? 1 : 0;
     statistics.label_clashes += file->source().label_clash_count();
     statistics.refused_series += file->source().refused_series_count();
+    statistics.overflowed_series += file->source().overflowed_series_count();
     statistics.dropped_series += file->counts().dropped_series;
     statistics.dropped_observations += file->counts().dropped_observations;
     statistics.children_without_file += file->counts().children_without_file;

@@ -129,7 +129,7 @@ void Collector::ForgetLocked(const FoldRequest& request, bool is_plan,
   if (!request.forgets) {
     return;
   }
-  Folder::SeriesParts forgotten;
+  SeriesParts forgotten;
   for (const ArchivedSeries& series : FindArchivedSeries(
            request.forgets, verdicts, *files_, folder_.archive(), *view_)) {
     report->series.push_back(

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "collector/archive.h"
+#include "collector/archive_expiry.h"
 #include "collector/archive_store.h"
 #include "collector/file_set.h"
 #include "collector/merged_view.h"
@@ -32,7 +34,8 @@ struct FolderStatistics {
   uint64_t removed_temp_files = 0;
   uint64_t failed_folds = 0;
   uint64_t expired_series = 0;
-  double fold_seconds = 0;  // all folds together
+  uint64_t dropped_series = 0;  // refused gauges that went with their files
+  double fold_seconds = 0;      // all folds together
   bool has_reserve = false;
   uint64_t moved_squatters = 0;
   size_t waiting_files = 0;  // that can be folded and are not yet
@@ -67,12 +70,12 @@ class Folder {
     std::string state_directory;
     // False: reads the archive and never writes anything.
     bool may_fold = false;
-    // How long the archive keeps a counter, histogram or summary that no live
-    // writer has and that no dead one has added to since; 0: for ever.
-    uint32_t ttl_s = 30 * 24 * 3600;
-    // How long it keeps a gauge that no dead writer has left since; 0: for
-    // ever.
-    uint32_t gauge_ttl_s = 3600;
+    // How long the archive keeps what.
+    ExpiryTimes expiry;
+    // Unix time in seconds; another clock for tests.
+    std::function<uint32_t()> now_s = [] {
+      return static_cast<uint32_t>(::time(nullptr));
+    };
     // How many files the list of the folded may have that are still there, or
     // may come back.
     size_t max_folded_files = 200'000;
@@ -126,7 +129,6 @@ class Folder {
   // Temporary files that RemoveTempFiles removes.
   std::vector<TempFile> OldTempFiles(const FileSet& files) const;
 
-  using SeriesParts = std::vector<MergedView::SeriesPart>;
   // Drops series of the view from the archive. True when that is done: then the
   // view may be swept.
   bool ForgetSeries(const SeriesParts& series, FileSet* files,
@@ -150,6 +152,7 @@ class Folder {
   void NoteProblem(const std::string& problem);
   void NoteReset(std::string_view reason);
   void NoteArchive();
+  uint32_t NowS() const { return options_.now_s(); }
   // Why the file cannot be folded; empty if it can.
   std::string_view Obstacle(const FileSet& files, Foldable* foldable) const;
   void TellProgress(std::string_view doing, size_t file_count) const;
@@ -163,9 +166,7 @@ class Folder {
                     const SeriesParts& expired, FileSet* files,
                     const MergedView& view);
   // Series of the archive whose time is over.
-  SeriesParts ExpiredSeries(const FileSet& files, const MergedView& view);
-  static void Forget(const SeriesParts& expired, Archive* archive);
-  static void DropIdleOpinions(const MergedView& view, Archive* archive);
+  SeriesParts FindExpired(const FileSet& files, const MergedView& view);
   // Those on the list that are not in the directory any more.
   std::vector<FileUuid> GoneFiles(const FileSet& files) const;
   void RemoveFolded(FileSet* files);

@@ -77,8 +77,7 @@ CollectorOptions MakeOptions(const CompactFlags& flags, bool may_fold) {
   options.folding.may_fold = may_fold;
   // What goes because its time is over is for the collector to say, whose flags
   // are not known here.
-  options.folding.ttl_s = 0;
-  options.folding.gauge_ttl_s = 0;
+  options.folding.expiry = {0, 0};
   // Nor is there a reason to leave files out: they are to go.
   options.owner_limits.max_files = SIZE_MAX;
   options.owner_limits.max_files_per_uid = SIZE_MAX;
