@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "collector/cell_sums.h"
 #include "collector/file_opener.h"
+#include "collector/process_label_lists.h"
 #include "collector/target_stamps.h"
 #include "common/metric_file_name.h"
 
@@ -67,6 +68,10 @@ struct Archive {
   // By sum, the Unix time in seconds of the last fold into it; 0: the archive
   // has nothing there.
   TargetStamps stamps;
+  // By sum, which process labels the last writer had that left something in it:
+  // a number of process_label_lists.
+  TargetStamps process_labels;
+  ProcessLabelLists process_label_lists;
   // Group and declaration of the view: opinions of dead writers.
   absl::flat_hash_set<std::pair<uint32_t, uint32_t>> declarations;
   absl::flat_hash_map<FileUuid, FoldedFile, UuidHash> folded;

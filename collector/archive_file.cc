@@ -29,6 +29,7 @@ using format::KnownEntry;
 using format::ListRecord;
 using format::MetricType;
 using format::OriginEntry;
+using format::ProcessLabelsEntry;
 using format::RecordHeader;
 using format::RecordKind;
 using format::ValueKind;
@@ -75,6 +76,13 @@ int64_t ToInteger(const ExactSum& sum) {
              : result;
 }
 
+// As StringListView reads it.
+void AppendText(std::string_view text, std::string* packed) {
+  const auto length = static_cast<uint16_t>(text.size());
+  packed->append(reinterpret_cast<const char*>(&length), sizeof(length));
+  packed->append(text);
+}
+
 // Where the parts of a series lie among its cells.
 struct CellPlan {
   uint32_t count_count = 0;  // plain u64 counts come first
@@ -115,6 +123,7 @@ class Encoder {
     }
     AppendOrigins();
     AppendKnown();
+    AppendProcessLabels();
     FillHead();
     return std::move(bytes_);
   }
@@ -244,6 +253,41 @@ class Encoder {
         });
   }
 
+  void AppendProcessLabels() {
+    std::vector<ProcessLabelsEntry> entries;
+    for (const Item& item : items_) {
+      const uint32_t number =
+          archive_.process_labels.Of(item.part.part.targets);
+      const uint64_t labels =
+          number == 0 ? 0
+                      : LabelsAmong(archive_.process_label_lists.list(number),
+                                    item.part.part.series->labels.strings());
+      if (labels != 0) {
+        entries.push_back({item.first_cell, 0, labels});
+      }
+    }
+    AppendList<ProcessLabelsEntry>(RecordKind::kProcessLabels, entries.size(),
+                                   [&entries](size_t i) { return entries[i]; });
+  }
+
+  // Which of `labels` are in `list`, name and value, as bits.
+  static uint64_t LabelsAmong(const StringListView& list,
+                              const StringListView& labels) {
+    uint64_t bits = 0;
+    uint64_t bit = 1;
+    for (auto label = labels.begin(); label != labels.end();
+         ++label, bit <<= 1) {
+      const std::string_view name = *label;
+      ++label;
+      for (auto it = list.begin(); it != list.end(); ++it) {
+        const bool is_name = *it == name;
+        ++it;
+        bits |= is_name && *it == *label ? bit : 0;
+      }
+    }
+    return bits;
+  }
+
   // Slot 1 holds the low parts of sums of doubles, where there are any: so that
   // "the sum over all slots" is the exact sum.
   void AppendCells() {
@@ -289,12 +333,6 @@ class Encoder {
         StringListView(reinterpret_cast<const uint8_t*>(values.data()),
                        values.size(), label_count);
     EncodeSeries(series, Append(EncodedSeriesBytes(series)));
-  }
-
-  static void AppendText(std::string_view text, std::string* packed) {
-    const auto length = static_cast<uint16_t>(text.size());
-    packed->append(reinterpret_cast<const char*>(&length), sizeof(length));
-    packed->append(text);
   }
 
   // A FAMILY record has one list of label names, so a family has as many of
@@ -417,17 +455,23 @@ T CopyOf(const uint8_t* bytes) {
 class Decoder : public RecordVisitor {
  public:
   Decoder(const uint8_t* bytes, MergedView* view, Archive* archive)
-      : bytes_(bytes), view_(view), archive_(archive) {}
+      : bytes_(bytes), view_(view), archive_(archive) {
+    unlimited_.is_of_archive = true;
+  }
 
   void OnFamily(uint64_t, const FamilyView& family) override {
+    // The view keeps a few lists of label names, for files; here, process
+    // labels make as many as they like.
+    FamilyView nameless = family;
+    nameless.label_names = StringListView();
     const std::optional<FamilyHandle> handle =
-        view_->Declare(family, &unlimited_);
+        view_->Declare(nameless, &unlimited_);
     if (!handle.has_value()) {
       problem_ = "more families than this collector takes";
     }
     families_.push_back({handle.value_or(FamilyHandle{}), family.type,
                          family.value_kind, family.gauge_mode,
-                         family.bound_count});
+                         family.bound_count, family.label_names});
     archive_->declarations.insert(
         {families_.back().handle.group, families_.back().handle.declaration});
   }
@@ -438,8 +482,7 @@ class Decoder : public RecordVisitor {
     if (!problem_.empty()) {
       return;
     }
-    SeriesKeyBuilder builder(view_->label_names(family.handle),
-                             StringListView(), "");
+    SeriesKeyBuilder builder(family.label_names, StringListView(), "");
     const std::optional<SeriesTargets> targets = view_->FindOrAddSeries(
         family.handle, builder.Build(series.label_values),
         series.created_wall_ns, &unlimited_);
@@ -447,7 +490,8 @@ class Decoder : public RecordVisitor {
       problem_ = "more series than this collector takes";
       return;
     }
-    series_.emplace(series.first_cell, Series{family_number, *targets});
+    series_.emplace(series.first_cell,
+                    Series{family_number, *targets, series.label_values});
   }
 
   void OnCells(uint64_t offset, const CellsView& cells) override {
@@ -472,6 +516,11 @@ class Decoder : public RecordVisitor {
             std::memcpy(uuid.bytes, entry.uuid, sizeof(entry.uuid));
             archive_->known.insert(uuid);
           });
+    } else if (kind == static_cast<uint16_t>(RecordKind::kProcessLabels)) {
+      ForEachEntry<ProcessLabelsEntry>(offset, record_bytes,
+                                       [this](const ProcessLabelsEntry& entry) {
+                                         process_labels_.push_back(entry);
+                                       });
     }
   }
 
@@ -492,6 +541,13 @@ class Decoder : public RecordVisitor {
       }
       TakeNumbers(origin, it->second);
     }
+    for (const ProcessLabelsEntry& entry : process_labels_) {
+      const auto it = series_.find(entry.first_cell);
+      if (it == series_.end()) {
+        return Damaged("process labels of no series");
+      }
+      TakeProcessLabels(entry, it->second);
+    }
     return absl::OkStatus();
   }
 
@@ -502,10 +558,12 @@ class Decoder : public RecordVisitor {
     ValueKind kind;
     GaugeMode mode;
     size_t bound_count;
+    StringListView label_names;  // in bytes_
   };
   struct Series {
     uint32_t family_number;
     SeriesTargets targets;
+    StringListView label_values;  // in bytes_
   };
 
   template <typename Entry, typename Take>
@@ -560,6 +618,30 @@ class Decoder : public RecordVisitor {
     }
   }
 
+  void TakeProcessLabels(const ProcessLabelsEntry& entry,
+                         const Series& series) {
+    const Family& family = families_[series.family_number];
+    std::string packed;
+    size_t string_count = 0;
+    uint64_t labels = entry.labels;
+    auto value = series.label_values.begin();
+    for (const std::string_view name : family.label_names) {
+      if ((labels & 1) != 0) {
+        AppendText(name, &packed);
+        AppendText(*value, &packed);
+        string_count += 2;
+      }
+      labels >>= 1;
+      ++value;
+    }
+    archive_->process_labels.Set(
+        series.targets,
+        PlanOf(family.type, family.kind, family.bound_count).count_count,
+        archive_->process_label_lists.NumberOf(
+            StringListView(reinterpret_cast<const uint8_t*>(packed.data()),
+                           packed.size(), string_count)));
+  }
+
   void TakeGauge(const OriginEntry& origin, const Family& family, double low,
                  GaugeMerge* gauge) const {
     const uint64_t cell = Cell(0, origin.first_cell);
@@ -587,6 +669,7 @@ class Decoder : public RecordVisitor {
   std::vector<Family> families_;
   absl::flat_hash_map<uint32_t, Series> series_;  // by first cell
   std::vector<OriginEntry> origins_;
+  std::vector<ProcessLabelsEntry> process_labels_;
   absl::flat_hash_map<uint64_t, const uint8_t*> blocks_;
 };
 

@@ -30,8 +30,8 @@ static_assert(offsetof(ArchiveRecord, lost_file_count) == 48);
 static_assert(offsetof(ArchiveRecord, reset_wall_ns) == 56);
 static_assert(sizeof(ArchiveRecord) == 64);
 
-// What FOLDED, ORIGINS and KNOWN records begin with; `entry_count` entries
-// follow.
+// What FOLDED, ORIGINS, PROCESS_LABELS and KNOWN records begin with;
+// `entry_count` entries follow.
 struct ListRecord {
   RecordHeader header;
   uint32_t entry_count;
@@ -63,6 +63,14 @@ struct KnownEntry {
   uint8_t uuid[16];
 };
 static_assert(sizeof(KnownEntry) == 16);
+
+// Of a series that carries process labels.
+struct ProcessLabelsEntry {
+  uint32_t first_cell;
+  uint32_t reserved;
+  uint64_t labels;  // bit i: the label i of the SERIES is one
+};
+static_assert(sizeof(ProcessLabelsEntry) == 16);
 
 // Of one record; more entries need more records.
 inline constexpr uint32_t kMaxListEntries = 100'000;

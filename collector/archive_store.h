@@ -38,8 +38,8 @@ class ArchiveStore {
   absl::Status ReadIdentity(ArchiveIdentity* identity) const;
 
   // Reads the archive into a new view. OK and generation 0 when there is none;
-  // DATA_LOSS when it is damaged, RESOURCE_EXHAUSTED when the view's limits are
-  // narrower than it.
+  // DATA_LOSS when it is damaged, RESOURCE_EXHAUSTED when it has more families
+  // than the view takes. (The limit on series is for what is new.)
   absl::Status Read(MergedView* view, Archive* archive) const;
 
   // Takes its place. Needs the lock. On an error the old one is still there, or

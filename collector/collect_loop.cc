@@ -44,6 +44,13 @@ uint64_t ThreadCpuMs() {
          static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
 }
 
+uint64_t WallNowNs() {
+  timespec now;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<uint64_t>(now.tv_nsec);
+}
+
 FileSet::Options FileSetOptions(const CollectorOptions& options) {
   FileSet::Options result;
   result.host =
@@ -291,10 +298,13 @@ void Collector::FoldNow() {
 }
 
 void Collector::NoteReadinessLocked(uint64_t now_ms) {
+  const bool has_all = !is_rescan_needed_ && files_->pending_count() == 0;
   if (is_ready_.load(std::memory_order_relaxed)) {
+    if (has_all) {
+      BeginBirthsLocked();
+    }
     return;
   }
-  const bool has_all = !is_rescan_needed_ && files_->pending_count() == 0;
   if (has_all && files_->unopened_count() > 0 &&
       now_ms - start_ms_ < options_.max_start_ms) {
     is_rescan_needed_ = true;  // tries to open them again
@@ -306,6 +316,14 @@ void Collector::NoteReadinessLocked(uint64_t now_ms) {
   }
   if (has_all) {
     is_ready_.store(true, std::memory_order_release);
+    BeginBirthsLocked();
+  }
+}
+
+// Once in the life of each view.
+void Collector::BeginBirthsLocked() {
+  if (options_.birth_at_zero_ms != 0 && !view_->has_begun_births()) {
+    view_->BeginBirths(WallNowNs(), options_.birth_at_zero_ms);
   }
 }
 
@@ -329,6 +347,7 @@ void Collector::WithScrape(const ScrapeUser& use) {
     }
   }
   const MergedFamilies& families = view_->Finish();
+  view_->ShowNewbornAsZero(now_ms);
   ++scrape_count_;
   last_scrape_seconds_ = static_cast<double>(NowNs() - start_ns) * 1e-9;
   use(families, StatisticsLocked());

@@ -74,6 +74,9 @@ struct CollectorOptions {
   // A fold writes the whole archive: no more often than this, and for at most a
   // tenth of a CPU, unless files have piled up.
   uint32_t min_fold_distance_ms = 2'000;
+  // For how long a new counter, histogram or summary is served as 0; 0: not at
+  // all.
+  uint32_t birth_at_zero_ms = 0;
   // Nothing: this process's.
   std::optional<HostIdentity> host;
   // inotify is a hint; so now and then everything is looked at.
@@ -146,6 +149,7 @@ class Collector {
   bool TryScrapeLocked(uint64_t now_ms);
   void ProbeHintsLocked(uint64_t now_ms, bool is_scrape);
   void NoteReadinessLocked(uint64_t now_ms);
+  void BeginBirthsLocked();
   CollectorStatistics StatisticsLocked() const;
 
   const CollectorOptions options_;

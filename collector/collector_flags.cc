@@ -10,6 +10,7 @@
 
 #include "collector/build_info.h"
 #include "collector/endpoints.h"
+#include "collector/prometheus_duration.h"
 #include "version.h"
 
 namespace tine::collector {
@@ -18,6 +19,8 @@ namespace {
 constexpr char kProgram[] = "tine-collector";
 constexpr char kDefaultListenAddress[] = "127.0.0.1:9974";
 constexpr char kDefaultTelemetryPath[] = "/metrics";
+constexpr char kDefaultArchiveTtl[] = "30d";
+constexpr char kDefaultArchiveGaugeTtl[] = "1h";
 constexpr char kDefaultLogLevel[] = "info";
 // Cron mails what a program writes to stderr.
 constexpr char kDefaultLogLevelOnce[] = "warn";
@@ -77,6 +80,9 @@ struct RawFlags {
   std::string telemetry_path = kDefaultTelemetryPath;
   std::vector<std::string> include;
   std::vector<std::string> exclude;
+  std::string archive_ttl = kDefaultArchiveTtl;
+  std::string archive_gauge_ttl = kDefaultArchiveGaugeTtl;
+  std::string birth_at_zero = "0";
   std::string log_level;  // empty: the default
   std::string log_format = kDefaultLogFormat;
 };
@@ -163,6 +169,34 @@ void AddSeriesFlags(CLI::App* app, RawFlags* raw) {
                   "\nseveral times; wins over --series.include. Default: none")
       ->type_name("REGEX")
       ->allow_extra_args(false);
+  app->add_option(
+         "--series.birth-at-zero", raw->birth_at_zero,
+         "Serve a counter, histogram or summary that is new as 0 for so long, "
+         "and\nthen as it is, so that increase() sees its first count: at "
+         "least as\nlong as between two scrapes. Default: off")
+      ->type_name("DURATION")
+      ->excludes("--once");
+}
+
+void AddArchiveFlags(CLI::App* app, RawFlags* raw) {
+  app->add_option(
+         "--archive.ttl", raw->archive_ttl,
+         std::string(
+             "How long the archive keeps a series that counts and that no "
+             "process has\nany more, since the last process that had it has "
+             "ended: a duration like\n30d, 12h or 1h30m; 0 for ever. A day at "
+             "most if it carries process\nlabels that no living process has. "
+             "Default: ") +
+             kDefaultArchiveTtl)
+      ->type_name("DURATION")
+      ->excludes("--once");
+  app->add_option(
+         "--archive.gauge-ttl", raw->archive_gauge_ttl,
+         std::string("How long it keeps the gauges that processes had set when "
+                     "they ended;\n0 for ever. Default: ") +
+             kDefaultArchiveGaugeTtl)
+      ->type_name("DURATION")
+      ->excludes("--once");
 }
 
 void AddLimit(CLI::App* app, const char* name, const std::string& text,
@@ -183,7 +217,8 @@ void AddLimitFlags(CLI::App* app, OwnerLimits* limits) {
            &limits->max_files_per_uid);
   AddLimit(app, "--limit.series-per-uid",
            "How many new merged series the files of each user may bring. "
-           "Beyond\nit, only series that are there already are added to.",
+           "Beyond\nit, counts go to one series of the family whose label "
+           "values are all\n__overflow__, and new gauges are left out.",
            &limits->max_series_per_uid);
   AddLimit(app, "--limit.bytes-per-uid",
            "How many bytes of exposition the families and series of each user"
@@ -241,6 +276,33 @@ absl::Status InterpretLogFlags(RawFlags raw, CollectorFlags* flags) {
   return absl::OkStatus();
 }
 
+// `unit_ms`: of the result, which is rounded up: 0 alone is 0.
+absl::Status InterpretDuration(const char* flag, const std::string& text,
+                               uint64_t unit_ms, uint32_t* duration) {
+  const std::optional<uint64_t> ms = ParsePrometheusDuration(text);
+  if (!ms || *ms > uint64_t{UINT32_MAX} * unit_ms) {
+    return absl::InvalidArgumentError(
+        std::string(flag) + "=\"" + text + "\": " +
+        (ms ? "too long" : "not a duration like 30d, 12h, 1h30m or 90s"));
+  }
+  *duration = static_cast<uint32_t>((*ms + unit_ms - 1) / unit_ms);
+  return absl::OkStatus();
+}
+
+absl::Status InterpretDurations(const RawFlags& raw, CollectorFlags* flags) {
+  absl::Status status = InterpretDuration("--archive.ttl", raw.archive_ttl,
+                                          1'000, &flags->archive_ttl_s);
+  if (status.ok()) {
+    status = InterpretDuration("--archive.gauge-ttl", raw.archive_gauge_ttl,
+                               1'000, &flags->archive_gauge_ttl_s);
+  }
+  if (status.ok()) {
+    status = InterpretDuration("--series.birth-at-zero", raw.birth_at_zero, 1,
+                               &flags->birth_at_zero_ms);
+  }
+  return status;
+}
+
 absl::Status Interpret(RawFlags raw, CollectorFlags* flags) {
   if (raw.listen_addresses.empty()) {
     raw.listen_addresses.push_back(kDefaultListenAddress);
@@ -252,6 +314,9 @@ absl::Status Interpret(RawFlags raw, CollectorFlags* flags) {
   }
   if (status.ok()) {
     status = InterpretLogFlags(raw, flags);
+  }
+  if (status.ok()) {
+    status = InterpretDurations(raw, flags);
   }
   if (!status.ok()) {
     return status;
@@ -302,6 +367,7 @@ std::optional<ExitCode> ParseCollectorFlags(int argc, const char* const* argv,
   AddWebFlags(&app, &raw);
   AddOnceFlags(&app, flags);
   AddSeriesFlags(&app, &raw);
+  AddArchiveFlags(&app, &raw);
   AddLimitFlags(&app, &flags->owner_limits);
   AddLogFlags(&app, &raw);
   try {

@@ -3,6 +3,7 @@
 #ifndef TINE_COLLECTOR_COLLECTOR_FLAGS_H_
 #define TINE_COLLECTOR_COLLECTOR_FLAGS_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ struct CollectorFlags {
   std::string output;  // empty: stdout
   SeriesFilter series_filter;
   OwnerLimits owner_limits;
+  uint32_t archive_ttl_s = 0;        // 0: for ever
+  uint32_t archive_gauge_ttl_s = 0;  // likewise
+  uint32_t birth_at_zero_ms = 0;     // 0: off
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kLogfmt;
 };

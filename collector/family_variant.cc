@@ -19,6 +19,20 @@ using format::ValueKind;
 // What a sample's line has beside its name and labels: quotes, `le`, a number.
 constexpr uint64_t kLineBytes = 40;
 
+// False, and nothing spent, when that is more than the budget has.
+bool TrySpend(bool is_overflow, uint64_t text_bytes, SeriesBudget* budget) {
+  size_t* series_left =
+      is_overflow ? &budget->overflow_series_left : &budget->series_left;
+  uint64_t* text_bytes_left = is_overflow ? &budget->overflow_text_bytes_left
+                                          : &budget->text_bytes_left;
+  if (*series_left == 0 || *text_bytes_left < text_bytes) {
+    return false;
+  }
+  --*series_left;
+  *text_bytes_left -= text_bytes;
+  return true;
+}
+
 // Never the same twice in one process, whoever asks.
 uint64_t NextLayoutId() {
   static std::atomic<uint64_t> last_id{0};
@@ -125,22 +139,20 @@ void FamilyVariant::SetMergedBounds(std::vector<double> merged) {
 }
 
 std::optional<SeriesTargets> FamilyVariant::FindOrAddSeries(
-    uint32_t part, LabelSet labels, uint64_t created_wall_ns, bool may_add,
-    SeriesBudget* budget, CellSums* sums) {
-  const auto it = index_.find(std::string_view(labels.packed()));
+    uint32_t part, NewSeries added, bool may_add, SeriesBudget* budget,
+    CellSums* sums) {
+  const auto it = index_.find(std::string_view(added.labels.packed()));
   if (it == index_.end()) {
-    const uint64_t sample_bytes = SampleTextBytes(labels);
-    const uint64_t text_bytes = SampleCount() * sample_bytes;
-    if (!may_add || budget->series_left == 0 ||
-        budget->text_bytes_left < text_bytes) {
+    const uint64_t sample_bytes = SampleTextBytes(added.labels);
+    if (!may_add ||
+        !TrySpend(added.is_overflow, SampleCount() * sample_bytes, budget)) {
       return std::nullopt;
     }
-    --budget->series_left;
-    budget->SpendText(text_bytes);
     sample_text_bytes_ += sample_bytes;
     MergedSeries series;
-    series.labels = std::move(labels);
-    series.created_wall_ns = created_wall_ns;
+    series.labels = std::move(added.labels);
+    series.created_wall_ns = added.created_wall_ns;
+    series.is_overflow = added.is_overflow;
     series.owner = budget->owner;
     if (family_.type == MetricType::kHistogram) {
       series.buckets.resize(family_.bounds.size() + 1);
@@ -153,12 +165,12 @@ std::optional<SeriesTargets> FamilyVariant::FindOrAddSeries(
   }
   uint32_t at = *it;
   uint64_t& created = family_.series[entries_[at].position].created_wall_ns;
-  created = std::min(created, created_wall_ns);
+  created = std::min(created, added.created_wall_ns);
   for (; entries_[at].part != part; at = entries_[at].next_entry) {
     if (entries_[at].next_entry == kNone) {
-      const uint32_t added = AddEntry(part, entries_[at].position, sums);
-      entries_[at].next_entry = added;
-      return entries_[added].targets;
+      const uint32_t entry = AddEntry(part, entries_[at].position, sums);
+      entries_[at].next_entry = entry;
+      return entries_[entry].targets;
     }
   }
   return entries_[at].targets;
@@ -240,7 +252,8 @@ void FamilyVariant::KeepEntries(const std::vector<bool>& is_kept,
       const MergedSeries& gone = family_.series[i];
       const uint64_t sample_bytes = SampleTextBytes(gone.labels);
       sample_text_bytes_ -= sample_bytes;
-      give_back(gone.owner, {0, 1, SampleCount() * sample_bytes});
+      give_back(gone.owner,
+                {0, 1, SampleCount() * sample_bytes, gone.is_overflow});
     }
   }
   std::vector<uint32_t> new_entries(entries_.size(), kNone);
@@ -361,6 +374,17 @@ void FamilyVariant::Fill(const CellSums& sums) {
   for (const Entry& entry : entries_) {
     FillSeries(entry, sums, &family_.series[entry.position]);
   }
+}
+
+void FamilyVariant::ShowAsZero(std::string_view packed_labels) {
+  const auto it = index_.find(packed_labels);
+  if (it == index_.end()) {
+    return;
+  }
+  MergedSeries& series = family_.series[entries_[*it].position];
+  series.value = 0;
+  series.count = 0;
+  std::fill(series.buckets.begin(), series.buckets.end(), 0);
 }
 
 void FamilyVariant::FillSeries(const Entry& entry, const CellSums& sums,

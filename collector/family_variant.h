@@ -46,10 +46,16 @@ class FamilyVariant {
                                         size_t bound_count,
                                         SeriesBudget* budget);
 
+  // Since when a source has which series; one that overflows is paid for from
+  // another allowance of the budget.
+  struct NewSeries {
+    LabelSet labels;
+    uint64_t created_wall_ns;
+    bool is_overflow;
+  };
   // Nothing when the series is new and `may_add` is false, or more than the
   // budget has.
-  std::optional<SeriesTargets> FindOrAddSeries(uint32_t part, LabelSet labels,
-                                               uint64_t created_wall_ns,
+  std::optional<SeriesTargets> FindOrAddSeries(uint32_t part, NewSeries added,
                                                bool may_add,
                                                SeriesBudget* budget,
                                                CellSums* sums);
@@ -79,6 +85,11 @@ class FamilyVariant {
 
   // Brings family() up to date: order, then numbers.
   void Fill(const CellSums& sums);
+  bool HasSeries(std::string_view packed_labels) const {
+    return index_.find(packed_labels) != index_.end();
+  }
+  // Until the next Fill, all samples of this series, if there is one.
+  void ShowAsZero(std::string_view packed_labels);
 
   const MergedFamily& family() const { return family_; }
   format::MetricType type() const { return family_.type; }

@@ -79,6 +79,7 @@ void FileSet::TakeHistoryOf(const FileSet& other) {
   look_count_ = other.look_count_;
   unlogged_count_ = other.unlogged_count_;
   context_.read_counters = other.context_.read_counters;
+  accounts_.TakeNotesOf(other.accounts_);
 }
 
 // ---- Names ------------------------------------------------------------------
@@ -422,6 +423,7 @@ void FileSet::Admit(Names::iterator it, std::unique_ptr<MetricFile> admitted) {
   if (!file->is_quarantined()) {
     file->Begin(&it->second.account->budget);
     is_ranking_stale_ = true;
+    NoteSeriesLimit(*file, it->second.account);
   }
   if (!file->is_quarantined() && file->liveness() == Liveness::kDead &&
       accounts_.AreDescriptorsShort()) {
@@ -624,7 +626,10 @@ void FileSet::Update(MetricFile* file) {
     is_ranking_stale_ |= file->Probe();
   }
   const std::string_view problem_before = file->problem();
-  is_ranking_stale_ |= file->Read();
+  if (file->Read()) {
+    is_ranking_stale_ = true;
+    NoteSeriesLimit(*file, accounts_.Of(file->facts().owner_uid));
+  }
   if (was_open && !file->is_open()) {
     accounts_.NoteClosed(accounts_.Of(file->facts().owner_uid));
   }
@@ -633,6 +638,21 @@ void FileSet::Update(MetricFile* file) {
   } else if (file->problem() != problem_before) {
     NoteProblem(*file);
   }
+}
+
+void FileSet::NoteSeriesLimit(const MetricFile& file, OwnerAccount* account) {
+  const FileSource& source = file.source();
+  if (account->is_series_limit_noted ||
+      source.overflowed_series_count() + source.refused_series_count() == 0) {
+    return;
+  }
+  account->is_series_limit_noted = true;
+  Log(LogLevel::kWarn, account,
+      "user " + std::to_string(account->uid) +
+          " has more series than the limits allow, first in metric file " +
+          file.name() +
+          ": counts of further ones go to overflow series, gauges are left "
+          "out");
 }
 
 // Nothing of it was ever good. It is removed when nobody iterates.
@@ -754,6 +774,7 @@ FileSetStatistics FileSet::statistics() const {
     statistics.dead_writers += file->liveness() == Liveness::kDead ? 1 : 0;
     statistics.label_clashes += file->source().label_clash_count();
     statistics.refused_series += file->source().refused_series_count();
+    statistics.overflowed_series += file->source().overflowed_series_count();
     statistics.dropped_series += file->counts().dropped_series;
     statistics.dropped_observations += file->counts().dropped_observations;
     statistics.children_without_file += file->counts().children_without_file;

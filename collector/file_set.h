@@ -48,6 +48,7 @@ struct FileSetStatistics {
       0;  // live writers whose worker id another live process has too
   uint64_t label_clashes = 0;
   uint64_t refused_series = 0;
+  uint64_t overflowed_series = 0;
   uint64_t saturated_sums = 0;  // in the last scrape
   uint64_t dropped_series = 0;  // by the writers of the files that are there
   uint64_t dropped_observations = 0;
@@ -212,6 +213,7 @@ class FileSet {
   void ForgetUuid(const MetricFile& file);
 
   void Update(MetricFile* file);
+  void NoteSeriesLimit(const MetricFile& file, OwnerAccount* account);
   void Abandon(MetricFile* file);
   void RemoveQuarantined();
   void NoteProblem(const MetricFile& file);

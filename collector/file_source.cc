@@ -77,26 +77,52 @@ void FileSource::OnSeries(uint64_t /*offset*/, const SeriesView& series,
   if (options_.is_writer_dead && IsLiveMode(family.gauge_mode)) {
     return;
   }
-  if (family.is_refused || series_count_ >= options_.max_series) {
-    ++refused_series_count_;
-    return;
+  std::optional<SeriesTargets> targets;
+  if (!family.is_refused) {
+    targets = FindPlace(series, family_number);
   }
-  std::unique_ptr<SeriesKeyBuilder>& builder = builders_[family_number];
-  if (builder == nullptr) {
-    builder = std::make_unique<SeriesKeyBuilder>(
-        view_->label_names(family.handle), writer_->process_labels(),
-        PidLabelOf(family.gauge_mode));
-  }
-  const std::optional<SeriesTargets> targets =
-      view_->FindOrAddSeries(family.handle, builder->Build(series.label_values),
-                             series.created_wall_ns, budget_);
   if (!targets.has_value()) {
     ++refused_series_count_;
+    // (A live mode leaves nothing to lose.)
+    has_refused_counts_ |=
+        family.type != MetricType::kGauge && !IsLiveMode(family.gauge_mode);
     return;
   }
-  ++series_count_;
   has_live_mode_series_ |= IsLiveMode(family.gauge_mode);
   AddCells(family, series.first_cell, series.cell_count, *targets);
+}
+
+// What has no place of its own and can be added up goes to its family's
+// overflow series, so that the sum over the family stays true. Then several
+// series of this file share the sums.
+std::optional<SeriesTargets> FileSource::FindPlace(const SeriesView& series,
+                                                   uint32_t family_number) {
+  const Family& family = families_[family_number];
+  std::unique_ptr<FamilyScan>& scan = scans_[family_number];
+  if (scan == nullptr) {
+    scan = std::make_unique<FamilyScan>(
+        FamilyScan{SeriesKeyBuilder(view_->label_names(family.handle),
+                                    writer_->process_labels(),
+                                    PidLabelOf(family.gauge_mode)),
+                   std::nullopt});
+  }
+  std::optional<SeriesTargets> targets;
+  if (series_count_ < options_.max_series) {
+    targets = view_->FindOrAddSeries(family.handle,
+                                     scan->builder.Build(series.label_values),
+                                     series.created_wall_ns, budget_);
+  }
+  series_count_ += targets.has_value() ? 1 : 0;
+  if (targets.has_value() || family.type == MetricType::kGauge) {
+    return targets;
+  }
+  if (!scan->overflow.has_value()) {
+    scan->overflow =
+        view_->FindOrAddOverflow(family.handle, scan->builder.BuildOverflow(),
+                                 series.created_wall_ns, budget_);
+  }
+  overflowed_series_count_ += scan->overflow.has_value() ? 1 : 0;
+  return scan->overflow;
 }
 
 std::string_view FileSource::PidLabelOf(format::GaugeMode mode) const {
@@ -151,7 +177,7 @@ void FileSource::AddSpecial(SpecialKind kind, uint32_t cell, uint32_t target,
 }
 
 void FileSource::FinishScan(const std::vector<uint32_t>& chunk_cell_counts) {
-  builders_.clear();
+  scans_.clear();
   UnpackSpans();
   LayOutCells(chunk_cell_counts);
   for (const NewCounts& added : new_counts_) {

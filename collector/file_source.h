@@ -82,11 +82,20 @@ class FileSource : public RecordVisitor {
   // probed before each scrape.
   bool has_live_mode_series() const { return has_live_mode_series_; }
   size_t series_count() const { return series_count_; }
+  // Anything that counts, in a place of its own or not.
+  bool has_series() const {
+    return series_count_ + overflowed_series_count_ != 0;
+  }
   // The most labels that a series of it can have.
   size_t max_label_count() const { return max_label_count_; }
   bool has_families() const { return !families_.empty(); }
   // Series that were left out: over a limit, or of a family that was refused.
   size_t refused_series_count() const { return refused_series_count_; }
+  // Series over a limit whose numbers go to their families' overflow series.
+  size_t overflowed_series_count() const { return overflowed_series_count_; }
+  // Some of those left out can be added up: with this file, counts would be
+  // lost.
+  bool has_refused_counts() const { return has_refused_counts_; }
   // Labels that lost against another of the same name, counted once for each
   // family.
   size_t label_clash_count() const { return label_clash_count_; }
@@ -148,6 +157,14 @@ class FileSource : public RecordVisitor {
     uint32_t first_target;
   };
 
+  // What a family's series need while records come in.
+  struct FamilyScan {
+    SeriesKeyBuilder builder;
+    std::optional<SeriesTargets> overflow;  // known once one was needed
+  };
+
+  std::optional<SeriesTargets> FindPlace(const SeriesView& series,
+                                         uint32_t family_number);
   // The label `pid` of a family's series; empty: it has none.
   std::string_view PidLabelOf(format::GaugeMode mode) const;
   void AddSpecial(SpecialKind kind, uint32_t cell, uint32_t target,
@@ -175,8 +192,8 @@ class FileSource : public RecordVisitor {
   SeriesBudget unlimited_;
   SeriesBudget* const budget_;
   std::vector<Family> families_;  // by the scanner's family number
-  // While records come in: made at a family's first series, gone in FinishScan.
-  absl::flat_hash_map<uint32_t, std::unique_ptr<SeriesKeyBuilder>> builders_;
+  // By family number: made at a family's first series, gone in FinishScan.
+  absl::flat_hash_map<uint32_t, std::unique_ptr<FamilyScan>> scans_;
 
   // Last good counts. A chunk has as many here as series own, not 512.
   std::vector<uint64_t> cells_;
@@ -191,9 +208,11 @@ class FileSource : public RecordVisitor {
   size_t saturated_slot_count_ = 0;  // in the last read
 
   size_t series_count_ = 0;
+  size_t overflowed_series_count_ = 0;
   size_t refused_series_count_ = 0;
   size_t label_clash_count_ = 0;
   size_t max_label_count_ = 0;
+  bool has_refused_counts_ = false;
   bool has_live_mode_series_ = false;
   bool has_recent_gauges_ = false;
 };

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "collector/archive_expiry.h"
 #include "collector/archive_file.h"
 #include "collector/file_opener.h"
 #include "collector/liveness.h"
@@ -39,24 +40,12 @@ constexpr uint32_t kKnownFilesS = 10;
 // Looking for what has expired goes through all series.
 constexpr uint32_t kExpiryCheckS = 60;
 
-// How many plain counts a series has.
-size_t CountsOf(const MergedView::SeriesPart& part) {
-  if (part.part.targets.first_count == CellSums::kNobody) {
-    return 0;
-  }
-  return part.family->type() == format::MetricType::kHistogram
-             ? part.part.bounds->size() + 1
-             : 1;
-}
-
 uint64_t WallNowNs() {
   timespec now;
   ::clock_gettime(CLOCK_REALTIME, &now);
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
          static_cast<uint64_t>(now.tv_nsec);
 }
-
-uint32_t NowS() { return static_cast<uint32_t>(::time(nullptr)); }
 
 FileUuid NewLineage() {
   FileUuid lineage;
@@ -237,6 +226,11 @@ std::string_view Folder::Obstacle(const FileSet& files,
   if (file.source().max_label_count() > kMaxLabelCount) {
     return "too_many_labels";
   }
+  // Some counts of it are not even in an overflow series: to remove it would be
+  // to lose them. They may find a place when this collector starts again.
+  if (file.source().has_refused_counts()) {
+    return "refused_series";
+  }
   foldable->is_there = false;
   if (file.is_vanished()) {
     return "";
@@ -317,39 +311,13 @@ void Folder::DropGoneFiles(const FileSet& files, uint32_t now_s,
   }
 }
 
-Folder::SeriesParts Folder::ExpiredSeries(const FileSet& files,
-                                          const MergedView& view) {
-  SeriesParts expired;
+SeriesParts Folder::FindExpired(const FileSet& files, const MergedView& view) {
   const uint32_t now_s = NowS();
-  if (now_s - expiry_checked_s_ < kExpiryCheckS) {
-    return expired;
+  if (now_s - expiry_checked_s_ < kExpiryCheckS || !files.IsComplete()) {
+    return {};
   }
   expiry_checked_s_ = now_s;
-  const TargetStamps in_use = files.TargetsInUse();
-  view.ForEachSeries([&](const MergedView::SeriesPart& part) {
-    const SeriesTargets& targets = part.part.targets;
-    const uint32_t folded_at_s = archive_.stamps.Of(targets);
-    const bool is_gauge = part.family->type() == format::MetricType::kGauge;
-    const uint32_t ttl_s = is_gauge ? options_.gauge_ttl_s : options_.ttl_s;
-    if (folded_at_s != 0 && ttl_s != 0 && now_s > folded_at_s &&
-        now_s - folded_at_s > ttl_s && (is_gauge || in_use.Of(targets) == 0)) {
-      expired.push_back(part);
-    }
-  });
-  return expired;
-}
-
-void Folder::Forget(const SeriesParts& expired, Archive* archive) {
-  for (const MergedView::SeriesPart& part : expired) {
-    const SeriesTargets& targets = part.part.targets;
-    const size_t count_count = CountsOf(part);
-    for (size_t i = 0; i < count_count; ++i) {
-      archive->sums.counts()[targets.first_count + i] = 0;
-    }
-    archive->sums.value(targets.value) = ExactSum();
-    archive->sums.gauge(targets.gauge).Reset();
-    archive->stamps.Set(targets, count_count, 0);
-  }
+  return ExpiredSeries(archive_, files, view, options_.expiry, now_s);
 }
 
 // Opinions about families of which nothing is here go too: those whose series
@@ -379,7 +347,7 @@ Archive Folder::NextArchive(const std::vector<Foldable>& batch,
   Archive next = archive_;
   next.sums = view.sums();  // for their number
   next.sums.ResetTo(archive_.sums);
-  Forget(expired, &next);
+  ForgetSeries(expired, view, &next);
   DropGoneFiles(files, now_s, &next);
   for (const Foldable& foldable : batch) {
     FoldedFile& folded = next.folded[foldable.file->writer().uuid];
@@ -391,7 +359,7 @@ Archive Folder::NextArchive(const std::vector<Foldable>& batch,
     next.known.clear();
   }
   for (const auto& file : files.files()) {
-    if (!file->is_quarantined() && file->source().series_count() != 0) {
+    if (!file->is_quarantined() && file->source().has_series()) {
       next.known.insert(file->writer().uuid);
     }
   }
@@ -422,6 +390,8 @@ bool Folder::WriteArchive(const std::vector<Foldable>& batch,
   std::vector<MetricFile*> folded;
   for (const Foldable& foldable : batch) {
     folded.push_back(foldable.file);
+    statistics_.dropped_series +=
+        foldable.file->source().refused_series_count();
   }
   files->ForgetFolded(folded);
   ++statistics_.folds;
@@ -449,7 +419,7 @@ Folder::Outcome Folder::Fold(FileSet* files, const MergedView& view) {
   const auto start = std::chrono::steady_clock::now();
   files->ReadDead();
   const std::vector<Foldable> batch = ChooseBatch(*files);
-  const SeriesParts expired = ExpiredSeries(*files, view);
+  const SeriesParts expired = FindExpired(*files, view);
   const bool has_work =
       !batch.empty() || !expired.empty() ||
       (AreKnownFilesStale(*files) && NowS() - written_s_ >= kKnownFilesS);

@@ -6,6 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -14,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "collector/archive.h"
+#include "collector/archive_expiry.h"
 #include "collector/archive_store.h"
 #include "collector/file_set.h"
 #include "collector/merged_view.h"
@@ -31,7 +34,8 @@ struct FolderStatistics {
   uint64_t removed_temp_files = 0;
   uint64_t failed_folds = 0;
   uint64_t expired_series = 0;
-  double fold_seconds = 0;  // all folds together
+  uint64_t dropped_series = 0;  // refused gauges that went with their files
+  double fold_seconds = 0;      // all folds together
   bool has_reserve = false;
   uint64_t moved_squatters = 0;
   size_t waiting_files = 0;  // that can be folded and are not yet
@@ -60,12 +64,12 @@ class Folder {
     std::string state_directory;
     // False: reads the archive and never writes anything.
     bool may_fold = false;
-    // How long the archive keeps a counter, histogram or summary that no live
-    // writer has and that no dead one has added to since; 0: for ever.
-    uint32_t ttl_s = 30 * 24 * 3600;
-    // How long it keeps a gauge that no dead writer has left since; 0: for
-    // ever.
-    uint32_t gauge_ttl_s = 3600;
+    // How long the archive keeps what.
+    ExpiryTimes expiry;
+    // Unix time in seconds; another clock for tests.
+    std::function<uint32_t()> now_s = [] {
+      return static_cast<uint32_t>(::time(nullptr));
+    };
     LogSink log;
   };
 
@@ -114,12 +118,11 @@ class Folder {
     bool is_there;  // under its name, still
   };
 
-  using SeriesParts = std::vector<MergedView::SeriesPart>;
-
   void Log(LogLevel level, const std::string& message) const;
   void NoteProblem(const std::string& problem);
   void NoteReset(std::string_view reason);
   void NoteArchive();
+  uint32_t NowS() const { return options_.now_s(); }
   // Why the file cannot be folded; empty if it can.
   std::string_view Obstacle(const FileSet& files, Foldable* foldable) const;
   std::vector<Foldable> ChooseBatch(const FileSet& files);
@@ -132,8 +135,7 @@ class Folder {
                     const SeriesParts& expired, FileSet* files,
                     const MergedView& view);
   // Series of the archive whose time is over.
-  SeriesParts ExpiredSeries(const FileSet& files, const MergedView& view);
-  static void Forget(const SeriesParts& expired, Archive* archive);
+  SeriesParts FindExpired(const FileSet& files, const MergedView& view);
   static void DropIdleOpinions(const MergedView& view, Archive* archive);
   void DropGoneFiles(const FileSet& files, uint32_t now_s,
                      Archive* archive) const;

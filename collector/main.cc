@@ -60,6 +60,8 @@ CollectorOptions MakeCollectorOptions(const CollectorFlags& flags,
   options.directory = directory;
   options.folding.state_directory = flags.state_directory;
   options.folding.may_fold = !flags.once;
+  options.folding.expiry = {flags.archive_ttl_s, flags.archive_gauge_ttl_s};
+  options.birth_at_zero_ms = flags.birth_at_zero_ms;
   options.may_create_directory = true;
   options.log = [](LogLevel level, const std::string& message) {
     Log(level, message);

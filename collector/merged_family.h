@@ -44,6 +44,8 @@ struct MergedSeries {
   // False: nothing to serve now (an unset gauge, a live mode without a live
   // writer). Encoders skip it.
   bool is_present = false;
+  // Counts what a cap keeps from having a series of its own.
+  bool is_overflow = false;
   // Since when the series counts: the earliest of its writers' records.
   uint64_t created_wall_ns = 0;
   // The user whose file came with it first; see SeriesBudget.

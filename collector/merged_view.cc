@@ -80,14 +80,39 @@ std::optional<FamilyHandle> MergedView::Declare(const FamilyView& family,
 std::optional<SeriesTargets> MergedView::FindOrAddSeries(
     const FamilyHandle& family, LabelSet labels, uint64_t created_wall_ns,
     SeriesBudget* budget) {
+  const bool may_add =
+      series_count_ - overflow_series_count_ < limits_.max_series ||
+      budget->is_of_archive;
+  return FindOrAdd(family, {std::move(labels), created_wall_ns, false}, may_add,
+                   budget);
+}
+
+std::optional<SeriesTargets> MergedView::FindOrAddOverflow(
+    const FamilyHandle& family, LabelSet labels, uint64_t created_wall_ns,
+    SeriesBudget* budget) {
+  const size_t count_before = series_count_;
+  const std::optional<SeriesTargets> targets =
+      FindOrAdd(family, {std::move(labels), created_wall_ns, true},
+                overflow_series_count_ < limits_.max_families, budget);
+  overflow_series_count_ += series_count_ - count_before;
+  return targets;
+}
+
+std::optional<SeriesTargets> MergedView::FindOrAdd(
+    const FamilyHandle& family, FamilyVariant::NewSeries added, bool may_add,
+    SeriesBudget* budget) {
   FamilyGroup& group = *groups_[family.group];
   FamilyVariant* variant =
       group.variant(group.declarations()[family.declaration].variant);
   const size_t count_before = variant->series_count();
   const std::optional<SeriesTargets> targets = variant->FindOrAddSeries(
-      family.part, std::move(labels), created_wall_ns,
-      series_count_ < limits_.max_series, budget, &sums_);
-  series_count_ += variant->series_count() - count_before;
+      family.part, std::move(added), may_add, budget, &sums_);
+  if (variant->series_count() != count_before) {
+    ++series_count_;
+    if (newborn_.has_value()) {
+      newborn_->Add(variant);
+    }
+  }
   // A family is served from its first series on.
   is_choice_stale_ |= count_before == 0;
   return targets;
@@ -124,9 +149,15 @@ void MergedView::UseDeclaration(uint32_t group, uint32_t declaration) {
 void MergedView::EndSweep(const FamilyVariant::UsesTargets& uses,
                           const FamilyVariant::ReturnBudget& give_back) {
   conflict_count_ = 0;
+  const auto count_and_give_back = [&](uint64_t owner,
+                                       const ReturnedBudget& returned) {
+    overflow_series_count_ -= returned.is_overflow ? returned.series : 0;
+    give_back(owner, returned);
+  };
   for (uint32_t i = 0; i < groups_.size(); ++i) {
     const FamilyGroup& group = *groups_[i];
-    series_count_ -= groups_[i]->Sweep(uses_[i], uses, give_back, &sums_);
+    series_count_ -=
+        groups_[i]->Sweep(uses_[i], uses, count_and_give_back, &sums_);
     conflict_count_ += group.has_conflict() ? 1 : 0;
     const auto it = group_indexes_.find(group.name());
     if (group.is_empty() && it != group_indexes_.end() && it->second == i) {
@@ -134,6 +165,9 @@ void MergedView::EndSweep(const FamilyVariant::UsesTargets& uses,
       free_groups_.push_back(i);
       give_back(group.owner(), {1, 0, 0});
     }
+  }
+  if (newborn_.has_value()) {
+    newborn_->ForgetGone();  // their families may be gone too
   }
   uses_.clear();
   is_choice_stale_ = true;

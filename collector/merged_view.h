@@ -19,6 +19,7 @@
 #include "collector/family_group.h"
 #include "collector/family_variant.h"
 #include "collector/merged_family.h"
+#include "collector/newborn_series.h"
 #include "collector/series_budget.h"
 #include "common/record_codec.h"
 
@@ -66,6 +67,14 @@ class MergedView {
                                                LabelSet labels,
                                                uint64_t created_wall_ns,
                                                SeriesBudget* budget);
+  // The place of what FindOrAddSeries refuses and that can be added up;
+  // `labels` are those of the family's overflow series. Nothing when there are
+  // too many of those, too: as many as there may be families, in the view and
+  // for an owner.
+  std::optional<SeriesTargets> FindOrAddOverflow(const FamilyHandle& family,
+                                                 LabelSet labels,
+                                                 uint64_t created_wall_ns,
+                                                 SeriesBudget* budget);
 
   // All series that were ever declared, whether they are served or not; one
   // call for each part of one. `group` is that of its families' handles.
@@ -104,6 +113,19 @@ class MergedView {
   // Valid until the next call of Finish, Declare or FindOrAddSeries.
   const MergedFamilies& Finish();
 
+  // The view has all that there is: from now on, counters, histograms and
+  // summaries that are new to it are newborn for `duration_ms`.
+  void BeginBirths(uint64_t now_wall_ns, uint32_t duration_ms) {
+    newborn_.emplace(now_wall_ns, duration_ms);
+  }
+  bool has_begun_births() const { return newborn_.has_value(); }
+  // In what Finish() has returned.
+  void ShowNewbornAsZero(uint64_t now_ms) {
+    if (newborn_.has_value()) {
+      newborn_->ShowAsZero(now_ms);
+    }
+  }
+
   // In force, by family name.
   std::vector<FamilyConflict> Conflicts() const;
   size_t series_count() const { return series_count_; }
@@ -112,6 +134,9 @@ class MergedView {
   uint64_t refused_family_count() const { return refused_family_count_; }
 
  private:
+  std::optional<SeriesTargets> FindOrAdd(const FamilyHandle& family,
+                                         FamilyVariant::NewSeries added,
+                                         bool may_add, SeriesBudget* budget);
   FamilyGroup* FindOrAddGroup(std::string_view name, SeriesBudget* budget,
                               uint32_t* index);
   void ChooseShown();
@@ -125,7 +150,9 @@ class MergedView {
   std::vector<uint32_t> free_groups_;  // nobody's, to be used again
   size_t conflict_count_ = 0;          // groups with more than one opinion
   size_t series_count_ = 0;            // of all variants, shown or not
+  size_t overflow_series_count_ = 0;   // of these
   uint64_t refused_family_count_ = 0;
+  std::optional<NewbornSeries> newborn_;
 
   // Which families are served; made anew when is_choice_stale_.
   bool is_choice_stale_ = true;

@@ -125,6 +125,12 @@ bool MetricFile::Read() {
 FoldedFile MetricFile::FoldInto(uint32_t now_s, Archive* archive) const {
   source_->AddTo(&archive->sums, rank_);
   source_->Stamp(FileSource::Which::kLasting, now_s, &archive->stamps);
+  const uint32_t labels =
+      archive->process_label_lists.NumberOf(writer_->process_labels());
+  if (!archive->process_label_lists.empty()) {
+    source_->Stamp(FileSource::Which::kLasting, labels,
+                   &archive->process_labels);
+  }
   source_->ForEachFamily([archive](const FamilyHandle& family) {
     archive->declarations.insert({family.group, family.declaration});
   });

@@ -9,11 +9,25 @@ OwnerAccount* OwnerAccounts::Of(uint32_t uid) {
   if (account == nullptr) {
     account = std::make_unique<OwnerAccount>();
     account->uid = uid;
-    account->budget = {uid, limits_.max_families_per_uid,
-                       limits_.max_series_per_uid,
-                       limits_.max_text_bytes_per_uid};
+    SeriesBudget& budget = account->budget;
+    budget.owner = uid;
+    budget.families_left = limits_.max_families_per_uid;
+    budget.series_left = limits_.max_series_per_uid;
+    budget.text_bytes_left = limits_.max_text_bytes_per_uid;
+    budget.overflow_series_left = limits_.max_families_per_uid;
+    budget.overflow_text_bytes_left = limits_.max_text_bytes_per_uid / 4;
   }
   return account.get();
+}
+
+void OwnerAccounts::TakeNotesOf(const OwnerAccounts& other) {
+  for (const auto& [uid, theirs] : other.accounts_) {
+    OwnerAccount* account = Of(uid);
+    account->log = theirs->log;
+    account->is_limit_noted = theirs->is_limit_noted;
+    account->is_series_limit_noted = theirs->is_series_limit_noted;
+  }
+  log_ = other.log_;
 }
 
 std::string_view OwnerAccounts::TakePlace(OwnerAccount* account) {
@@ -41,6 +55,15 @@ void OwnerAccounts::GiveBack(uint64_t owner, const ReturnedBudget& returned) {
     return;
   }
   SeriesBudget& budget = Of(static_cast<uint32_t>(owner))->budget;
+  if (returned.is_overflow) {
+    budget.overflow_series_left =
+        std::min(budget.overflow_series_left + returned.series,
+                 limits_.max_families_per_uid);
+    budget.overflow_text_bytes_left = std::min<uint64_t>(
+        budget.overflow_text_bytes_left + returned.text_bytes,
+        limits_.max_text_bytes_per_uid / 4);
+    return;
+  }
   budget.families_left = std::min(budget.families_left + returned.families,
                                   limits_.max_families_per_uid);
   budget.series_left = std::min(budget.series_left + returned.series,

@@ -21,7 +21,8 @@ struct OwnerLimits {
   // Names that are followed, refused or tried again, and files that vanished.
   size_t max_files = 200'000;
   size_t max_files_per_uid = 50'000;
-  // New to the view; see SeriesBudget.
+  // New to the view; see SeriesBudget. Overflow series: as many as families,
+  // and a quarter of the text.
   size_t max_families_per_uid = 50'000;
   size_t max_series_per_uid = 500'000;
   size_t max_text_bytes_per_uid = 256 << 20;
@@ -35,7 +36,9 @@ struct OwnerAccount {
   size_t open_count = 0;
   SeriesBudget budget;
   LogBudget log{100, 10'000};
-  bool is_limit_noted = false;  // the log has been told that it has too many
+  // What the log has been told: that it has too many files, series.
+  bool is_limit_noted = false;
+  bool is_series_limit_noted = false;
 };
 
 // Not thread-safe. Accounts stay where they are, for good: an owner who comes
@@ -45,6 +48,9 @@ class OwnerAccounts {
   explicit OwnerAccounts(const OwnerLimits& limits) : limits_(limits) {}
 
   OwnerAccount* Of(uint32_t uid);
+
+  // Goes on with what `other` has told the log, and may still tell it.
+  void TakeNotesOf(const OwnerAccounts& other);
 
   // Takes a file's place. The reason why not, or empty.
   std::string_view TakePlace(OwnerAccount* account);

@@ -93,8 +93,13 @@ void AddMerge(const CollectorStatistics& statistics, OwnFamilies* own) {
   own->AddGauge("tine_series", "Merged series.",
                 Number(statistics.series_count));
   own->AddGauge("tine_refused_series",
-                "Series of metric files left out, over a limit or invalid.",
+                "Series of metric files left out: gauges over a limit, and all "
+                "of families that were refused.",
                 Number(files.refused_series));
+  own->AddGauge("tine_overflowed_series",
+                "Series of metric files over a limit, whose numbers are in "
+                "their families' overflow series.",
+                Number(files.overflowed_series));
   own->AddCounter("tine_refused_families_total",
                   "Families left out because there were too many.",
                   Number(statistics.refused_families));
@@ -144,6 +149,9 @@ void AddFolding(const FolderStatistics& folding, OwnFamilies* own) {
   own->AddCounter("tine_expired_series_total",
                   "Series that the archive has let go of.",
                   Number(folding.expired_series));
+  own->AddCounter("tine_dropped_gauges_total",
+                  "Gauges over a limit that went with their folded files.",
+                  Number(folding.dropped_series));
   own->AddCounter("tine_removed_temp_files_total",
                   "Temporary files of dead writers that were removed.",
                   Number(folding.removed_temp_files));

@@ -14,11 +14,14 @@ struct ReturnedBudget {
   size_t families = 0;
   size_t series = 0;
   uint64_t text_bytes = 0;
+  bool is_overflow = false;  // from that allowance
 };
 
 // Spent by what is new to the view, and given back when the view forgets it.
 // What is there already costs nothing, so an owner whose budget is used up goes
-// on counting in the series that it has.
+// on counting in the series that it has, and in the overflow series of its
+// families. Those have an allowance of their own: they are what is left when
+// the rest is used up.
 struct SeriesBudget {
   static constexpr uint64_t kNoOwner = UINT64_MAX;
 
@@ -28,6 +31,10 @@ struct SeriesBudget {
   // Of exposition text, roughly: a bucket's line has all labels of its series,
   // so a few bytes in a file can be megabytes in a scrape.
   uint64_t text_bytes_left = UINT64_MAX;
+  size_t overflow_series_left = SIZE_MAX;
+  uint64_t overflow_text_bytes_left = UINT64_MAX;
+  // Of what dead writers left: nobody's limit makes a part of it.
+  bool is_of_archive = false;
 
   void SpendText(uint64_t bytes) {
     text_bytes_left -= std::min(bytes, text_bytes_left);

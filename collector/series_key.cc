@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "common/metric_names.h"
+
 namespace tine::collector {
 namespace {
 
@@ -46,11 +48,25 @@ LabelSet SeriesKeyBuilder::Build(const StringListView& values) {
   for (const std::string_view value : values) {
     values_.push_back(value);
   }
-  size_t size_bytes = 0;
   for (Label& label : labels_) {
     if (label.value_index != kFixedValue) {
       label.value = values_[label.value_index];
     }
+  }
+  return Pack();
+}
+
+LabelSet SeriesKeyBuilder::BuildOverflow() const {
+  SeriesKeyBuilder overflow = *this;
+  for (Label& label : overflow.labels_) {
+    label.value = kOverflowLabelValue;
+  }
+  return overflow.Pack();
+}
+
+LabelSet SeriesKeyBuilder::Pack() const {
+  size_t size_bytes = 0;
+  for (const Label& label : labels_) {
     size_bytes +=
         label.value.empty() ? 0 : 4 + label.name.size() + label.value.size();
   }

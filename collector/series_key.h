@@ -28,6 +28,10 @@ class SeriesKeyBuilder {
   // `values` belong to the constructor's label names, one for each.
   LabelSet Build(const StringListView& values);
 
+  // The labels of the overflow series: all that a series of the family can
+  // have.
+  LabelSet BuildOverflow() const;
+
   // Labels that lost against another of the same name.
   size_t clash_count() const { return clash_count_; }
 
@@ -39,6 +43,7 @@ class SeriesKeyBuilder {
     std::string_view value;  // if fixed
   };
   void Add(const Label& label);
+  LabelSet Pack() const;
 
   std::vector<Label> labels_;  // sorted by name once constructed
   std::vector<std::string_view> values_;

@@ -69,6 +69,7 @@ enum class RecordKind : uint16_t {
   kArchive = 4,
   kFolded = 5,
   kOrigins = 6,
+  kProcessLabels = 7,
   kKnown = 8,
   kCells = 0x8001,
 };

@@ -68,6 +68,7 @@ DamageReason RecordScanner::TakeRecord(const uint8_t* record, RecordKind kind,
     case RecordKind::kArchive:
     case RecordKind::kFolded:
     case RecordKind::kOrigins:
+    case RecordKind::kProcessLabels:
     case RecordKind::kKnown:
       break;
   }

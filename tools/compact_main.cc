@@ -48,6 +48,9 @@ CollectorOptions MakeOptions(const Flags& flags, bool may_fold) {
   options.directory = ResolveMetricsDirectory(flags.directory);
   options.folding.state_directory = flags.state_directory;
   options.folding.may_fold = may_fold;
+  // What expires is for the collector to say, whose flags this program does not
+  // know.
+  options.folding.expiry = {0, 0};
   options.log = [](LogLevel level, const std::string& message) {
     if (level >= LogLevel::kWarn) {
       Complain(message);

@@ -190,10 +190,11 @@ void SeriesFloodLeavesRoomForOthers() {
     directory.AddVictim();
   }
   const Answer answer = directory.ScrapeAndCheckVictims();
-  EXPECT_EQ(answer.statistics.files.refused_series, 2'000u);
+  EXPECT_EQ(answer.statistics.files.overflowed_series, 2'000u);
+  EXPECT_EQ(answer.numbers.at("flood_total{number=__overflow__}"), 2'000);
   const auto first = answer.numbers.lower_bound("flood_total{");
   const auto last = answer.numbers.lower_bound("flood_total|");
-  EXPECT_EQ(std::distance(first, last), 1'000);
+  EXPECT_EQ(std::distance(first, last), 1'001);
 }
 
 // One series of 64 KiB in each of 500 buckets' lines is 32 MiB of text, from a
@@ -218,7 +219,7 @@ void TextFloodIsBounded() {
   const Answer answer = directory.ScrapeAndCheckVictims();
   EXPECT_LE(answer.text.size(), size_t{1} << 20);
   EXPECT_GE(answer.text.size(), size_t{4} * 65'535);  // the small one
-  EXPECT_EQ(answer.statistics.files.refused_series, 1u);
+  EXPECT_EQ(answer.statistics.files.overflowed_series, 1u);
 }
 
 // A victim's histogram, and the same family with other bounds in every file.

@@ -364,7 +364,7 @@ TEST_F(LabelMergeTest, SeriesAreSortedAndLayoutIdChangesWithThemAlone) {
   EXPECT_EQ(layouts[2], layouts[3]);
 }
 
-TEST_F(LimitsTest, SeriesOverTheFilesLimitAreLeftOutAndCounted) {
+TEST_F(LimitsTest, SeriesOverTheFilesLimitShareTheOverflowSeries) {
   MetricFileBuilder file = NewFile();
   for (int i = 0; i < 5; ++i) {
     file.AddCounter("a_total", 1, {{"x", std::to_string(i)}});
@@ -374,11 +374,13 @@ TEST_F(LimitsTest, SeriesOverTheFilesLimitAreLeftOutAndCounted) {
   options.max_series_per_file = 3;
   Collector collector(options);
   const ScrapeResult result = Scrape(&collector);
-  EXPECT_EQ(result.numbers.size(), 3u);
-  EXPECT_EQ(result.statistics.files.refused_series, 2u);
+  EXPECT_EQ(result.numbers.size(), 4u);
+  EXPECT_EQ(result.numbers.at("a_total{x=__overflow__}"), 2);
+  EXPECT_EQ(result.statistics.files.overflowed_series, 2u);
+  EXPECT_EQ(result.statistics.files.refused_series, 0u);
 }
 
-TEST_F(LimitsTest, SeriesOverTheViewsLimitAreLeftOutAndKnownOnesGoOn) {
+TEST_F(LimitsTest, SeriesOverTheViewsLimitOverflowAndKnownOnesGoOn) {
   MetricFileBuilder file = NewFile();
   for (int i = 0; i < 5; ++i) {
     file.AddCounter("a_total", 1, {{"x", std::to_string(i)}});
@@ -390,8 +392,9 @@ TEST_F(LimitsTest, SeriesOverTheViewsLimitAreLeftOutAndKnownOnesGoOn) {
   Collector collector(options);
   const ScrapeResult result = Scrape(&collector);
   EXPECT_THAT(result.numbers,
-              ElementsAre(Pair("a_total{x=0}", 11), Pair("a_total{x=1}", 1)));
-  EXPECT_EQ(result.statistics.files.refused_series, 3u);
+              ElementsAre(Pair("a_total{x=0}", 11), Pair("a_total{x=1}", 1),
+                          Pair("a_total{x=__overflow__}", 3)));
+  EXPECT_EQ(result.statistics.files.overflowed_series, 3u);
 }
 
 TEST_F(LimitsTest, EndlessOpinionsAboutOneFamilyAreRefused) {

@@ -171,6 +171,7 @@ MetricFileBuilder::MetricFileBuilder(MetricFileBuilder&& other) noexcept
       file_bytes_(other.file_bytes_),
       used_(other.used_),
       next_cell_(other.next_cell_),
+      series_created_wall_ns_(other.series_created_wall_ns_),
       cell_counts_(std::move(other.cell_counts_)),
       label_counts_(std::move(other.label_counts_)),
       counters_(std::move(other.counters_)),
@@ -240,7 +241,7 @@ uint32_t MetricFileBuilder::AddSeries(
   view.family_offset = family_offset;
   view.first_cell = first_cell;
   view.cell_count = cell_count;
-  view.created_wall_ns = 1;
+  view.created_wall_ns = series_created_wall_ns_;
   view.label_values = ViewOf(packed, label_values.size());
   const size_t record_bytes = EncodedSeriesBytes(view);
   EncodeSeries(view, Reserve(record_bytes));

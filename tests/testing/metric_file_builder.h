@@ -75,6 +75,10 @@ class MetricFileBuilder {
   // first one's index.
   uint32_t AddSeries(uint32_t family_offset,
                      const std::vector<std::string>& label_values = {});
+  // Since when the process has the series that are added from now on.
+  void set_series_created_wall_ns(uint64_t wall_ns) {
+    series_created_wall_ns_ = wall_ns;
+  }
   void AddBlock(uint32_t slot, uint32_t chunk);
   // `bytes` are published as they are: what a damaged record may look like.
   void AppendRaw(const std::vector<uint8_t>& bytes);
@@ -120,6 +124,7 @@ class MetricFileBuilder {
   uint64_t file_bytes_;
   uint64_t used_ = format::kHeaderBytes;
   uint32_t next_cell_ = 0;
+  uint64_t series_created_wall_ns_ = 1;
   std::map<uint32_t, uint32_t> cell_counts_;   // by family offset
   std::map<uint32_t, uint32_t> label_counts_;  // likewise
   std::map<std::string, uint32_t> counters_;   // by name
