@@ -43,6 +43,9 @@ TEST_F(CollectorFlagsTest, Defaults) {
   EXPECT_EQ(flags_.telemetry_path, "/metrics");
   EXPECT_FALSE(flags_.once);
   EXPECT_EQ(flags_.output, "");
+  EXPECT_EQ(flags_.archive_ttl_s, 30u * 24 * 3600);
+  EXPECT_EQ(flags_.archive_gauge_ttl_s, 3600u);
+  EXPECT_EQ(flags_.birth_at_zero_ms, 0u);
   EXPECT_EQ(flags_.log_level, LogLevel::kInfo);
   EXPECT_EQ(flags_.log_format, LogFormat::kLogfmt);
   EXPECT_TRUE(flags_.series_filter.Matches("anything"));
@@ -71,6 +74,21 @@ TEST_F(CollectorFlagsTest, EveryFlag) {
   EXPECT_EQ(flags_.log_format, LogFormat::kJson);
 }
 
+TEST_F(CollectorFlagsTest, DurationsOfTheArchiveAndOfBirths) {
+  EXPECT_EQ(Parse({"--archive.ttl=1w", "--archive.gauge-ttl=1h30m",
+                   "--series.birth-at-zero=500ms"}),
+            std::nullopt)
+      << stderr_;
+  EXPECT_EQ(flags_.archive_ttl_s, 7u * 24 * 3600);
+  EXPECT_EQ(flags_.archive_gauge_ttl_s, 5400u);
+  EXPECT_EQ(flags_.birth_at_zero_ms, 500u);
+  // 0 is for ever; what is less than a second is not.
+  EXPECT_EQ(Parse({"--archive.ttl=0", "--archive.gauge-ttl=1ms"}),
+            std::nullopt);
+  EXPECT_EQ(flags_.archive_ttl_s, 0u);
+  EXPECT_EQ(flags_.archive_gauge_ttl_s, 1u);
+}
+
 TEST_F(CollectorFlagsTest, MistakeIsOneLineThatNamesIt) {
   const std::vector<std::pair<std::vector<const char*>, std::string>> mistakes =
       {{{"--nonsense"}, "--nonsense"},
@@ -84,6 +102,13 @@ TEST_F(CollectorFlagsTest, MistakeIsOneLineThatNamesIt) {
        {{"--web.listen-address", ":1", ":2"}, ":2"},
        {{"--web.telemetry-path=metrics"}, "--web.telemetry-path=\"metrics\""},
        {{"--web.config.file=x"}, "--web.config.file"},
+       {{"--archive.ttl=30"}, "--archive.ttl=\"30\": not a duration"},
+       {{"--archive.gauge-ttl=1h1d"}, "--archive.gauge-ttl=\"1h1d\": not a"},
+       {{"--archive.ttl="}, "--archive.ttl"},
+       {{"--series.birth-at-zero=1x"}, "--series.birth-at-zero=\"1x\": not a"},
+       {{"--series.birth-at-zero=8w"}, "--series.birth-at-zero=\"8w\": too"},
+       {{"--series.birth-at-zero=1m", "--once"}, "excludes"},
+       {{"--once", "--archive.ttl=1d"}, "excludes"},
        {{"--series.include=("}, "--series.include=\"(\": missing )"},
        {{"--series.exclude=["}, "--series.exclude=\"[\": missing ]"},
        {{"--log.level=loud"}, "--log.level=\"loud\""},
@@ -106,12 +131,26 @@ TEST_F(CollectorFlagsTest, VersionBeginsAsPrometheusProgramsDo) {
 TEST_F(CollectorFlagsTest, HelpNamesEveryFlagItsDefaultAndTheRest) {
   EXPECT_EQ(Parse({"--help"}), kExitSuccess);
   EXPECT_EQ(stderr_, "");
-  for (const char* part :
-       {"--dir=DIRECTORY", "--web.listen-address=ADDRESS", "127.0.0.1:9974",
-        "--web.telemetry-path=PATH", "/metrics", "--once\n", "--output=FILE",
-        "--series.include=REGEX", "--series.exclude=REGEX", "--log.level=LEVEL",
-        "--log.format=FORMAT", "--version\n", "-h,--help\n", "TINE_DIR",
-        "SIGTERM", "Exit status:"}) {
+  for (const char* part : {"--dir=DIRECTORY",
+                           "--web.listen-address=ADDRESS",
+                           "127.0.0.1:9974",
+                           "--web.telemetry-path=PATH",
+                           "/metrics",
+                           "--once\n",
+                           "--output=FILE",
+                           "--archive.ttl=DURATION",
+                           "30d",
+                           "--archive.gauge-ttl=DURATION",
+                           "--series.birth-at-zero=DURATION",
+                           "--series.include=REGEX",
+                           "--series.exclude=REGEX",
+                           "--log.level=LEVEL",
+                           "--log.format=FORMAT",
+                           "--version\n",
+                           "-h,--help\n",
+                           "TINE_DIR",
+                           "SIGTERM",
+                           "Exit status:"}) {
     EXPECT_NE(stdout_.find(part), std::string::npos) << part;
   }
 }
