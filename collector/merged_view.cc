@@ -165,6 +165,9 @@ void MergedView::EndSweep(const FamilyVariant::UsesTargets& uses,
       give_back(group.owner(), {1, 0, 0});
     }
   }
+  if (newborn_.has_value()) {
+    newborn_->ForgetGone();  // their families may be gone too
+  }
   uses_.clear();
   is_choice_stale_ = true;
 }
