@@ -66,15 +66,6 @@ void OwnerAccounts::GiveBack(uint64_t owner, const ReturnedBudget& returned) {
     return;
   }
   SeriesBudget& budget = Of(static_cast<uint32_t>(owner))->budget;
-  if (returned.is_overflow) {
-    budget.overflow_series_left =
-        std::min(budget.overflow_series_left + returned.series,
-                 limits_.max_families_per_uid);
-    budget.overflow_text_bytes_left = std::min<uint64_t>(
-        budget.overflow_text_bytes_left + returned.text_bytes,
-        limits_.max_text_bytes_per_uid / 4);
-    return;
-  }
   budget.families_left = std::min(budget.families_left + returned.families,
                                   limits_.max_families_per_uid);
   if (returned.is_overflow) {
