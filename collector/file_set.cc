@@ -420,7 +420,8 @@ void FileSet::Admit(Names::iterator it, std::unique_ptr<MetricFile> admitted) {
     SettleUuid(file);
   }
   if (!file->is_quarantined()) {
-    file->Begin(&it->second.account->budget);
+    file->Begin(&it->second.account->budget,
+                archive_->TakenBefore(file->writer().uuid, file->facts()));
     is_ranking_stale_ = true;
   }
   if (!file->is_quarantined() && file->liveness() == Liveness::kDead &&
@@ -649,9 +650,10 @@ void FileSet::Abandon(MetricFile* file) {
 
 // ---- Folding ----------------------------------------------------------------
 
-void FileSet::ReadDead() {
+void FileSet::ReadForFold() {
   for (const auto& file : files_) {
-    if (!file->is_quarantined() && file->liveness() == Liveness::kDead) {
+    if (!file->is_quarantined() && (file->liveness() == Liveness::kDead ||
+                                    file->source().has_removals())) {
       Update(file.get());
     }
   }

@@ -151,8 +151,9 @@ class FileSet {
   const std::vector<std::string>& temp_files() const { return temp_files_; }
   int directory_fd() const { return directory_fd_; }
   FileSystemKind directory_kind() const { return context_.directory_kind; }
-  // Reads files of dead writers to the end.
-  void ReadDead();
+  // Reads files of dead writers to the end, and those with removed series that
+  // are to be taken.
+  void ReadForFold();
 
   // Files that could not be opened at the last attempt.
   size_t unopened_count() const { return CountOf(NameState::kUnopened); }

@@ -44,7 +44,10 @@ FileSource::FileSource(MergedView* view, const WriterIdentity* writer,
     : view_(view),
       writer_(writer),
       options_(std::move(options)),
-      budget_(options_.budget != nullptr ? options_.budget : &unlimited_) {
+      budget_(options_.budget != nullptr ? options_.budget : &unlimited_),
+      taken_before_(options_.taken_before),
+      removed_before_(taken_before_),
+      settled_before_(taken_before_) {
   chunks_.resize(1);
 }
 
@@ -73,23 +76,64 @@ void FileSource::OnFamily(uint64_t /*offset*/, const FamilyView& family) {
 
 void FileSource::OnSeries(uint64_t /*offset*/, const SeriesView& series,
                           uint32_t family_number) {
-  const Family& family = families_[family_number];
-  if (options_.is_writer_dead && IsLiveMode(family.gauge_mode)) {
+  // The values alone, not the labels that they become: those may be many times
+  // longer, and are limited when they are declared.
+  const StringListView& values = series.label_values;
+  new_series_.push_back({family_number, series.first_cell, series.cell_count,
+                         series.created_wall_ns, new_values_.size(),
+                         values.size_bytes(), values.size()});
+  new_values_.append(reinterpret_cast<const char*>(values.bytes()),
+                     values.size_bytes());
+}
+
+void FileSource::DeclareNewSeries() {
+  absl::flat_hash_map<uint32_t, Removal*> removed;  // by first cell
+  for (Removal& removal : new_removals_) {
+    removed.emplace(removal.first_cell, &removal);
+  }
+  for (const NewSeries& series : new_series_) {
+    const auto it = removed.find(series.first_cell);
+    DeclareSeries(series, it == removed.end() ? nullptr : it->second);
+  }
+  builders_.clear();
+  FreeMemory(&new_series_);
+  std::string().swap(new_values_);
+}
+
+// `removal`: it was removed in the same scan.
+void FileSource::DeclareSeries(const NewSeries& series, Removal* removal) {
+  const Family& family = families_[series.family_number];
+  if ((options_.is_writer_dead && IsLiveMode(family.gauge_mode)) ||
+      (removal != nullptr && removal->end_offset <= taken_before_)) {
     return;
   }
-  if (family.is_refused || series_count_ >= options_.max_series) {
-    ++refused_series_count_;
+  const bool is_gone =
+      removal != nullptr && (family.type == MetricType::kGauge ||
+                             family.type == MetricType::kUpDownCounter);
+  if (family.is_refused || (!is_gone && series_count_ >= options_.max_series)) {
+    refused_series_count_ += is_gone ? 0 : 1;
     return;
   }
-  std::unique_ptr<SeriesKeyBuilder>& builder = builders_[family_number];
+  std::unique_ptr<SeriesKeyBuilder>& builder = builders_[series.family_number];
   if (builder == nullptr) {
     builder = std::make_unique<SeriesKeyBuilder>(
         view_->label_names(family.handle), writer_->process_labels(),
         PidLabelOf(family.gauge_mode));
   }
-  const std::optional<SeriesTargets> targets =
-      view_->FindOrAddSeries(family.handle, builder->Build(series.label_values),
-                             series.created_wall_ns, budget_);
+  const StringListView values(
+      reinterpret_cast<const uint8_t*>(new_values_.data()) +
+          series.values_offset,
+      series.values_bytes, series.value_count);
+  // What is gone is not made for this, but the archive may have it.
+  SeriesBudget nothing;
+  nothing.series_left = 0;
+  const std::optional<SeriesTargets> targets = view_->FindOrAddSeries(
+      family.handle, builder->Build(values), series.created_wall_ns,
+      is_gone ? &nothing : budget_);
+  if (is_gone) {
+    removal->targets = targets.value_or(SeriesTargets());
+    return;
+  }
   if (!targets.has_value()) {
     ++refused_series_count_;
     return;
@@ -151,7 +195,7 @@ void FileSource::AddSpecial(SpecialKind kind, uint32_t cell, uint32_t target,
 }
 
 void FileSource::FinishScan(const std::vector<uint32_t>& chunk_cell_counts) {
-  builders_.clear();
+  DeclareNewSeries();
   UnpackSpans();
   LayOutCells(chunk_cell_counts);
   for (const NewCounts& added : new_counts_) {
@@ -166,6 +210,13 @@ void FileSource::FinishScan(const std::vector<uint32_t>& chunk_cell_counts) {
             [](const SpecialCell& a, const SpecialCell& b) {
               return a.cell < b.cell;
             });
+  NoteNewRemovals();
+  IndexSpecials();
+  ListHoles();
+  PackSpans();
+}
+
+void FileSource::IndexSpecials() {
   size_t special = 0;
   for (size_t chunk = 0; chunk < chunks_.size(); ++chunk) {
     while (special < specials_.size() &&
@@ -174,8 +225,6 @@ void FileSource::FinishScan(const std::vector<uint32_t>& chunk_cell_counts) {
     }
     chunks_[chunk].first_special = static_cast<uint32_t>(special);
   }
-  ListHoles();
-  PackSpans();
 }
 
 void FileSource::LayOutCells(const std::vector<uint32_t>& chunk_cell_counts) {
@@ -276,6 +325,7 @@ bool FileSource::ReadNumbers(MetricFileReader* reader, ReadScratch* scratch) {
     return false;
   }
   Keep(*scratch);
+  settled_before_ = removed_before_;
   return true;
 }
 
@@ -421,6 +471,10 @@ size_t FileSource::AddTo(CellSums* sums, const WriterRank& rank) const {
   return saturated_count;
 }
 
+ExactSum FileSource::SumOf(const SpecialCell& special) {
+  return ExactSum(ToDouble(special.value), ToDouble(special.extra));
+}
+
 void FileSource::AddSpecialsTo(CellSums* sums, const WriterRank& rank) const {
   for (const SpecialCell& special : specials_) {
     if (special.is_live_mode && !rank.is_live) {
@@ -429,8 +483,7 @@ void FileSource::AddSpecialsTo(CellSums* sums, const WriterRank& rank) const {
     switch (special.kind) {
       case SpecialKind::kF64Count:
       case SpecialKind::kF64Sum:
-        sums->value(special.target)
-            .Add(ExactSum(ToDouble(special.value), ToDouble(special.extra)));
+        sums->value(special.target).Add(SumOf(special));
         break;
       case SpecialKind::kUpDownCount:
         sums->gauge(special.target)
@@ -462,18 +515,19 @@ void FileSource::ForEachFamily(
   }
 }
 
-void FileSource::Stamp(Which which, uint32_t stamp,
-                       TargetStamps* stamps) const {
+template <typename Counts, typename Value, typename Gauge>
+void FileSource::ForEachTarget(Which which, const Counts& counts,
+                               const Value& value, const Gauge& gauge) const {
   for (const Span& span : spans_) {
-    stamps->SetCounts(span.first_target, span.count, stamp);
+    counts(span.first_target, span.count);
   }
   for (const uint32_t target : targets_) {
-    stamps->SetCounts(target, 1, stamp);
+    counts(target, 1);
   }
   for (const SpecialCell& special : specials_) {
     if (special.kind == SpecialKind::kF64Count ||
         special.kind == SpecialKind::kF64Sum) {
-      stamps->SetValue(special.target, stamp);
+      value(special.target);
       continue;
     }
     // A gauge that was never set leaves nothing.
@@ -481,9 +535,30 @@ void FileSource::Stamp(Which which, uint32_t stamp,
     const bool is_set = special.kind == SpecialKind::kUpDownCount ||
                         DecodeGaugeCell(special.value, &ignored);
     if (which == Which::kAll || (is_set && !special.is_live_mode)) {
-      stamps->SetGauge(special.target, stamp);
+      gauge(special.target);
     }
   }
+}
+
+void FileSource::Stamp(Which which, uint32_t stamp,
+                       TargetStamps* stamps) const {
+  ForEachTarget(
+      which,
+      [&](uint32_t first, size_t count) {
+        stamps->SetCounts(first, count, stamp);
+      },
+      [&](uint32_t target) { stamps->SetValue(target, stamp); },
+      [&](uint32_t target) { stamps->SetGauge(target, stamp); });
+}
+
+void FileSource::JoinOwner(uint32_t owner, TargetStamps* owners) const {
+  ForEachTarget(
+      Which::kLasting,
+      [&](uint32_t first, size_t count) {
+        owners->JoinCounts(first, count, owner);
+      },
+      [&](uint32_t target) { owners->JoinValue(target, owner); },
+      [&](uint32_t target) { owners->JoinGauge(target, owner); });
 }
 
 }  // namespace tine::collector

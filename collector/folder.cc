@@ -261,6 +261,14 @@ std::string_view Folder::Obstacle(const FileSet& files,
              : "no_right_to_remove";
 }
 
+std::vector<MetricFile*> Folder::FilesOf(const std::vector<Foldable>& batch) {
+  std::vector<MetricFile*> files;
+  for (const Foldable& foldable : batch) {
+    files.push_back(foldable.file);
+  }
+  return files;
+}
+
 std::vector<Folder::Foldable> Folder::ChooseBatch(const FileSet& files) {
   std::vector<Foldable> batch;
   statistics_.blocked.clear();
@@ -349,6 +357,7 @@ void Folder::Forget(const SeriesParts& expired, Archive* archive) {
     archive->sums.value(targets.value) = ExactSum();
     archive->sums.gauge(targets.gauge).Reset();
     archive->stamps.Set(targets, count_count, 0);
+    archive->owners.Set(targets, count_count, 0);
   }
 }
 
@@ -373,7 +382,8 @@ void Folder::DropIdleOpinions(const MergedView& view, Archive* archive) {
 }
 
 Archive Folder::NextArchive(const std::vector<Foldable>& batch,
-                            const SeriesParts& expired, const FileSet& files,
+                            const SeriesParts& expired, const Removal& removal,
+                            const FileSet& files,
                             const MergedView& view) const {
   const uint32_t now_s = NowS();
   Archive next = archive_;
@@ -386,6 +396,7 @@ Archive Folder::NextArchive(const std::vector<Foldable>& batch,
     folded = foldable.file->FoldInto(now_s, &next);
     folded.has_vanished = !foldable.is_there;
   }
+  Forget(removal.TakeInto(now_s, view, &next), &next);
   DropIdleOpinions(view, &next);
   if (has_noted_lost_) {
     next.known.clear();
@@ -406,12 +417,12 @@ Archive Folder::NextArchive(const std::vector<Foldable>& batch,
 }
 
 bool Folder::WriteArchive(const std::vector<Foldable>& batch,
-                          const SeriesParts& expired, FileSet* files,
-                          const MergedView& view) {
+                          const SeriesParts& expired, const Removal& removal,
+                          FileSet* files, const MergedView& view) {
   if (!IsDiskAsRemembered()) {
     return false;
   }
-  Archive next = NextArchive(batch, expired, *files, view);
+  Archive next = NextArchive(batch, expired, removal, *files, view);
   const absl::Status status = store_->Write(EncodeArchive(view, &next));
   if (!status.ok()) {
     ++statistics_.failed_folds;
@@ -419,11 +430,7 @@ bool Folder::WriteArchive(const std::vector<Foldable>& batch,
     return false;
   }
   archive_ = std::move(next);
-  std::vector<MetricFile*> folded;
-  for (const Foldable& foldable : batch) {
-    folded.push_back(foldable.file);
-  }
-  files->ForgetFolded(folded);
+  files->ForgetFolded(FilesOf(batch));
   ++statistics_.folds;
   statistics_.folded_files += batch.size();
   statistics_.expired_series += expired.size();
@@ -447,14 +454,17 @@ Folder::Outcome Folder::Fold(FileSet* files, const MergedView& view) {
     return {};
   }
   const auto start = std::chrono::steady_clock::now();
-  files->ReadDead();
+  files->ReadForFold();
   const std::vector<Foldable> batch = ChooseBatch(*files);
   const SeriesParts expired = ExpiredSeries(*files, view);
+  const Removal removal(*files, FilesOf(batch), archive_);
   const bool has_work =
-      !batch.empty() || !expired.empty() ||
+      !batch.empty() || !expired.empty() || removal.changes_archive() ||
       (AreKnownFilesStale(*files) && NowS() - written_s_ >= kKnownFilesS);
-  const bool is_done = !has_work || WriteArchive(batch, expired, files, view);
+  const bool is_done =
+      !has_work || WriteArchive(batch, expired, removal, files, view);
   if (is_done) {
+    removal.Finish();
     RemoveFolded(files);
     statistics_.has_reserve = store_->Reserve(archive_.file_bytes);
   }
@@ -462,7 +472,7 @@ Folder::Outcome Folder::Fold(FileSet* files, const MergedView& view) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count();
   Outcome outcome;
-  outcome.has_folded = has_work && is_done;
+  outcome.has_folded = (has_work || removal.is_needed()) && is_done;
   outcome.has_more = is_done && statistics_.waiting_files != 0;
   return outcome;
 }
@@ -502,7 +512,10 @@ void Folder::NoteLostFiles(const FileSet& files) {
 void Folder::WriteKnownFiles(FileSet* files, const MergedView& view) {
   if (holds_lock() && IsFoldable(files->directory_kind()) &&
       AreKnownFilesStale(*files)) {
-    WriteArchive({}, {}, files, view);
+    const Removal removal(*files, {}, archive_);
+    if (WriteArchive({}, {}, removal, files, view)) {
+      removal.Finish();
+    }
   }
 }
 

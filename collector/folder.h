@@ -17,6 +17,7 @@
 #include "collector/archive_store.h"
 #include "collector/file_set.h"
 #include "collector/merged_view.h"
+#include "collector/removal.h"
 
 namespace tine::collector {
 
@@ -123,14 +124,15 @@ class Folder {
   // Why the file cannot be folded; empty if it can.
   std::string_view Obstacle(const FileSet& files, Foldable* foldable) const;
   std::vector<Foldable> ChooseBatch(const FileSet& files);
+  static std::vector<MetricFile*> FilesOf(const std::vector<Foldable>& batch);
   bool IsDiskAsRemembered();
   bool AreKnownFilesStale(const FileSet& files) const;
   Archive NextArchive(const std::vector<Foldable>& batch,
-                      const SeriesParts& expired, const FileSet& files,
-                      const MergedView& view) const;
+                      const SeriesParts& expired, const Removal& removal,
+                      const FileSet& files, const MergedView& view) const;
   bool WriteArchive(const std::vector<Foldable>& batch,
-                    const SeriesParts& expired, FileSet* files,
-                    const MergedView& view);
+                    const SeriesParts& expired, const Removal& removal,
+                    FileSet* files, const MergedView& view);
   // Series of the archive whose time is over.
   SeriesParts ExpiredSeries(const FileSet& files, const MergedView& view);
   static void Forget(const SeriesParts& expired, Archive* archive);

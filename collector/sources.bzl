@@ -8,6 +8,7 @@ READING_SRCS = [
     "file_opener.cc",
     "file_set.cc",
     "file_source.cc",
+    "file_source_removal.cc",
     "gauge_merge.cc",
     "liveness.cc",
     "log_line.cc",

@@ -75,6 +75,7 @@ class MetricFileBuilder {
   // first one's index.
   uint32_t AddSeries(uint32_t family_offset,
                      const std::vector<std::string>& label_values = {});
+  void RemoveSeries(uint32_t first_cell);
   void AddBlock(uint32_t slot, uint32_t chunk);
   // `bytes` are published as they are: what a damaged record may look like.
   void AppendRaw(const std::vector<uint8_t>& bytes);
