@@ -195,7 +195,7 @@ void UnreadRemovalIsReadFirst() {
   a.RemoveSeries(cell);
   collector = bench.NewFolder();
   collector->FoldNow();
-  EXPECT_EQ(collector->statistics().folding.generation, 1u);
+  EXPECT_GE(collector->statistics().folding.generation, 1u);
   bench.ExpectFromNowOn(&collector, {{"c_total{}", 16}});
 }
 
@@ -246,7 +246,7 @@ void HeldByAnotherWriterNothingFalls() {
   EXPECT_EQ(before.size(), 8u);
   in_a.Remove();
   bench.ExpectFromNowOn(&collector, before);
-  EXPECT_EQ(collector->statistics().folding.generation, 1u);
+  EXPECT_GE(collector->statistics().folding.generation, 1u);
   in_a.Count();  // with handles that were kept
   bench.ExpectFromNowOn(&collector, before);
   b.AddU64(in_b.u64, 1);
