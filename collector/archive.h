@@ -19,14 +19,18 @@
 
 namespace tine::collector {
 
-// A file whose numbers are in the archive. All four must match: a uuid can be
-// copied by anybody, the rest is the file system's word.
+// A file whose numbers are in the archive, all of them or those of series that
+// its writer has removed. All four must match: a uuid can be copied by anybody,
+// the rest is the file system's word.
 struct FoldedFile {
   FileUuid uuid;
   uint64_t inode = 0;
   uint64_t birth_ns = 0;
   uint32_t owner_uid = 0;
-  uint32_t folded_at_s = 0;  // Unix time
+  uint32_t folded_at_s = 0;  // Unix time; of a vanished one: since when
+  // Not folded, but taken from: of its REMOVED records, those that begin below
+  // this offset are done with.
+  uint32_t taken_before = 0;
   // It is left where it is, because it was damaged and somebody may want to
   // look at it.
   bool is_kept = false;
@@ -72,6 +76,8 @@ struct Archive {
   // a number of process_label_lists.
   TargetStamps process_labels;
   ProcessLabelLists process_label_lists;
+  // By sum, whose it is, as OwnerStamp.
+  TargetStamps owners;
   // Group and declaration of the view: opinions of dead writers.
   absl::flat_hash_set<std::pair<uint32_t, uint32_t>> declarations;
   absl::flat_hash_map<FileUuid, FoldedFile, UuidHash> folded;
@@ -84,10 +90,22 @@ struct Archive {
   // As it was last read or written.
   size_t series_count = 0;
   size_t file_bytes = 0;
+  // Files whose removed series have been taken.
+  absl::flat_hash_map<FileUuid, FoldedFile, UuidHash> taken;
+
+  // (0 is nobody.)
+  static uint32_t OwnerStamp(uint32_t uid) { return uid + 1; }
 
   bool HasFolded(const FileUuid& uuid, const FileFacts& facts) const {
     const auto it = folded.find(uuid);
     return it != folded.end() && it->second.Is(uuid, facts);
+  }
+  // Of a file, as FoldedFile has it; 0: nothing was taken from it.
+  uint32_t TakenBefore(const FileUuid& uuid, const FileFacts& facts) const {
+    const auto it = taken.find(uuid);
+    return it != taken.end() && it->second.Is(uuid, facts)
+               ? it->second.taken_before
+               : 0;
   }
 };
 

@@ -171,7 +171,7 @@ SeriesParts ExpiredSeries(const Archive& archive, const FileSet& files,
   return expired;
 }
 
-void ForgetSeries(const SeriesParts& expired, Archive* archive) {
+void DropFromArchive(const SeriesParts& expired, Archive* archive) {
   for (const MergedView::SeriesPart& part : expired) {
     const SeriesTargets& targets = part.part.targets;
     const size_t count_count = CountsOf(part);
@@ -181,6 +181,7 @@ void ForgetSeries(const SeriesParts& expired, Archive* archive) {
     archive->sums.value(targets.value) = ExactSum();
     archive->sums.gauge(targets.gauge).Reset();
     archive->stamps.Set(targets, count_count, 0);
+    archive->owners.Set(targets, count_count, 0);
     archive->process_labels.Set(targets, count_count, 0);
   }
 }

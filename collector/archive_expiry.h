@@ -32,7 +32,7 @@ SeriesParts ExpiredSeries(const Archive& archive, const FileSet& files,
 
 // Takes them out of the archive: once the view was swept, one that comes back
 // begins at 0, as a new series.
-void ForgetSeries(const SeriesParts& expired, Archive* archive);
+void DropFromArchive(const SeriesParts& expired, Archive* archive);
 
 // Opinions about families of which nothing is in the archive go: those whose
 // series have expired, and those of writers that had no lasting numbers in

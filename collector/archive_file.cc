@@ -109,7 +109,8 @@ class Encoder {
       }
     });
     bytes_.resize(kArchiveHeadBytes);
-    AppendFolded();
+    AppendFiles(RecordKind::kFolded, archive_.folded);
+    AppendFiles(RecordKind::kTaken, archive_.taken);
     AppendCells();
     for (const Item& item : items_) {
       AppendSeries(item);
@@ -200,21 +201,22 @@ class Encoder {
     }
   }
 
-  void AppendFolded() {
-    auto next = archive_.folded.begin();
-    AppendList<FoldedEntry>(
-        RecordKind::kFolded, archive_.folded.size(), [&next](size_t) {
-          const FoldedFile& file = (next++)->second;
-          FoldedEntry entry = {};
-          std::memcpy(entry.uuid, file.uuid.bytes, sizeof(entry.uuid));
-          entry.inode = file.inode;
-          entry.birth_ns = file.birth_ns;
-          entry.owner_uid = file.owner_uid;
-          entry.flags = (file.is_kept ? format::kFoldedIsKept : 0) |
-                        (file.has_vanished ? format::kFoldedHasVanished : 0);
-          entry.folded_at_s = file.folded_at_s;
-          return entry;
-        });
+  using Files = absl::flat_hash_map<FileUuid, FoldedFile, UuidHash>;
+  void AppendFiles(RecordKind kind, const Files& files) {
+    auto next = files.begin();
+    AppendList<FoldedEntry>(kind, files.size(), [&next](size_t) {
+      const FoldedFile& file = (next++)->second;
+      FoldedEntry entry = {};
+      std::memcpy(entry.uuid, file.uuid.bytes, sizeof(entry.uuid));
+      entry.inode = file.inode;
+      entry.birth_ns = file.birth_ns;
+      entry.owner_uid = file.owner_uid;
+      entry.flags = (file.is_kept ? format::kFoldedIsKept : 0) |
+                    (file.has_vanished ? format::kFoldedHasVanished : 0);
+      entry.folded_at_s = file.folded_at_s;
+      entry.taken_before = file.taken_before;
+      return entry;
+    });
   }
 
   void AppendKnown() {
@@ -235,6 +237,11 @@ class Encoder {
           OriginEntry entry = {};
           entry.first_cell = item.first_cell;
           entry.folded_at_s = archive_.stamps.Of(targets);
+          const uint32_t owner = archive_.owners.Of(targets);
+          entry.owner_uid = owner - 1;
+          entry.flags = owner == TargetStamps::kSeveral
+                            ? format::kOriginHasSeveralOwners
+                            : 0;
           if (targets.gauge != CellSums::kNobody) {
             const WriterRank& writer =
                 archive_.sums.gauge(targets.gauge).writer();
@@ -495,9 +502,15 @@ class Decoder : public RecordVisitor {
   void OnUnknown(uint64_t offset, uint16_t kind,
                  uint32_t record_bytes) override {
     if (kind == static_cast<uint16_t>(RecordKind::kFolded)) {
-      ForEachEntry<FoldedEntry>(
-          offset, record_bytes,
-          [this](const FoldedEntry& entry) { TakeFolded(entry); });
+      ForEachEntry<FoldedEntry>(offset, record_bytes,
+                                [this](const FoldedEntry& entry) {
+                                  TakeFile(entry, &archive_->folded);
+                                });
+    } else if (kind == static_cast<uint16_t>(RecordKind::kTaken)) {
+      ForEachEntry<FoldedEntry>(offset, record_bytes,
+                                [this](const FoldedEntry& entry) {
+                                  TakeFile(entry, &archive_->taken);
+                                });
     } else if (kind == static_cast<uint16_t>(RecordKind::kOrigins)) {
       ForEachEntry<OriginEntry>(
           offset, record_bytes,
@@ -571,7 +584,8 @@ class Decoder : public RecordVisitor {
     }
   }
 
-  void TakeFolded(const FoldedEntry& entry) {
+  using Files = absl::flat_hash_map<FileUuid, FoldedFile, UuidHash>;
+  static void TakeFile(const FoldedEntry& entry, Files* files) {
     FoldedFile file;
     std::memcpy(file.uuid.bytes, entry.uuid, sizeof(entry.uuid));
     file.inode = entry.inode;
@@ -580,7 +594,8 @@ class Decoder : public RecordVisitor {
     file.is_kept = (entry.flags & format::kFoldedIsKept) != 0;
     file.has_vanished = (entry.flags & format::kFoldedHasVanished) != 0;
     file.folded_at_s = entry.folded_at_s;
-    archive_->folded[file.uuid] = file;
+    file.taken_before = entry.taken_before;
+    (*files)[file.uuid] = file;
   }
 
   uint64_t Cell(uint32_t slot, uint32_t cell) const {
@@ -598,6 +613,11 @@ class Decoder : public RecordVisitor {
     const SeriesTargets& targets = series.targets;
     CellSums& sums = archive_->sums;
     archive_->stamps.Set(targets, plan.count_count, origin.folded_at_s);
+    const bool has_several =
+        (origin.flags & format::kOriginHasSeveralOwners) != 0;
+    archive_->owners.Set(targets, plan.count_count,
+                         has_several ? TargetStamps::kSeveral
+                                     : Archive::OwnerStamp(origin.owner_uid));
     for (uint32_t i = 0; i < plan.count_count; ++i) {
       sums.counts()[targets.first_count + i] = Cell(0, origin.first_cell + i);
     }

@@ -30,7 +30,7 @@ static_assert(offsetof(ArchiveRecord, lost_file_count) == 48);
 static_assert(offsetof(ArchiveRecord, reset_wall_ns) == 56);
 static_assert(sizeof(ArchiveRecord) == 64);
 
-// What FOLDED, ORIGINS, PROCESS_LABELS and KNOWN records begin with;
+// What FOLDED, ORIGINS, PROCESS_LABELS, KNOWN and TAKEN records begin with;
 // `entry_count` entries follow.
 struct ListRecord {
   RecordHeader header;
@@ -38,15 +38,17 @@ struct ListRecord {
 };
 static_assert(sizeof(ListRecord) == 16);
 
+// Of FOLDED and of TAKEN.
 struct FoldedEntry {
   uint8_t uuid[16];
   uint64_t inode;
   uint64_t birth_ns;
   uint32_t owner_uid;
-  uint32_t flags;        // see below
-  uint32_t folded_at_s;  // Unix time
-  uint32_t reserved;
+  uint32_t flags;         // see below
+  uint32_t folded_at_s;   // Unix time
+  uint32_t taken_before;  // of TAKEN: an offset in the file
 };
+static_assert(offsetof(FoldedEntry, taken_before) == 44);
 static_assert(sizeof(FoldedEntry) == 48);
 inline constexpr uint32_t kFoldedIsKept = 1;       // it is damaged
 inline constexpr uint32_t kFoldedHasVanished = 2;  // a stranger took it away
@@ -56,8 +58,12 @@ struct OriginEntry {
   uint32_t folded_at_s;             // Unix time of the last fold into it
   uint64_t writer_created_wall_ns;  // of a gauge: whose value it is
   uint8_t writer_uuid[16];
+  uint32_t owner_uid;  // of the files that it comes from
+  uint32_t flags;      // see below
 };
-static_assert(sizeof(OriginEntry) == 32);
+static_assert(offsetof(OriginEntry, owner_uid) == 32);
+static_assert(sizeof(OriginEntry) == 40);
+inline constexpr uint32_t kOriginHasSeveralOwners = 1;
 
 struct KnownEntry {
   uint8_t uuid[16];

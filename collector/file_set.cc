@@ -145,7 +145,8 @@ void FileSet::Admit(Entry* entry, std::unique_ptr<MetricFile> admitted) {
     SettleUuid(file);
   }
   if (!file->is_quarantined()) {
-    file->Begin(&entry->second.account->budget);
+    file->Begin(&entry->second.account->budget,
+                archive_->TakenBefore(file->writer().uuid, file->facts()));
     NoteSeriesLimit(*file, entry->second.account);
   }
   if (!file->is_quarantined() && file->liveness() == Liveness::kDead &&
@@ -347,9 +348,10 @@ void FileSet::Abandon(MetricFile* file) {
 
 // ---- Folding ----------------------------------------------------------------
 
-void FileSet::ReadDead() {
+void FileSet::ReadForFold() {
   for (const auto& file : files_) {
-    if (!file->is_quarantined() && file->liveness() == Liveness::kDead) {
+    if (!file->is_quarantined() && (file->liveness() == Liveness::kDead ||
+                                    file->source().has_removals())) {
       Update(file.get());
     }
   }

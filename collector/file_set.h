@@ -147,8 +147,9 @@ class FileSet {
   }
   int directory_fd() const { return names_.directory_fd(); }
   FileSystemKind directory_kind() const { return context_.directory_kind; }
-  // Reads files of dead writers to the end.
-  void ReadDead();
+  // Reads files of dead writers to the end, and those with removed series that
+  // are to be taken.
+  void ReadForFold();
 
   // Files that could not be opened at the last attempt.
   size_t unopened_count() const { return names_.CountOf(NameState::kUnopened); }

@@ -44,7 +44,10 @@ FileSource::FileSource(MergedView* view, const WriterIdentity* writer,
     : view_(view),
       writer_(writer),
       options_(std::move(options)),
-      budget_(options_.budget != nullptr ? options_.budget : &unlimited_) {
+      budget_(options_.budget != nullptr ? options_.budget : &unlimited_),
+      taken_before_(options_.taken_before),
+      removed_before_(taken_before_),
+      settled_before_(taken_before_) {
   chunks_.resize(1);
 }
 
@@ -73,13 +76,47 @@ void FileSource::OnFamily(uint64_t /*offset*/, const FamilyView& family) {
 
 void FileSource::OnSeries(uint64_t /*offset*/, const SeriesView& series,
                           uint32_t family_number) {
-  const Family& family = families_[family_number];
-  if (options_.is_writer_dead && IsLiveMode(family.gauge_mode)) {
+  // The values alone, not the labels that they become: those may be many times
+  // longer, and are limited when they are declared.
+  const StringListView& values = series.label_values;
+  new_series_.push_back({family_number, series.first_cell, series.cell_count,
+                         series.created_wall_ns, new_values_.size(),
+                         values.size_bytes(), values.size()});
+  new_values_.append(reinterpret_cast<const char*>(values.bytes()),
+                     values.size_bytes());
+}
+
+void FileSource::DeclareNewSeries() {
+  absl::flat_hash_map<uint32_t, Removal*> removed;  // by first cell
+  for (Removal& removal : new_removals_) {
+    removed.emplace(removal.first_cell, &removal);
+  }
+  for (const NewSeries& series : new_series_) {
+    const auto it = removed.find(series.first_cell);
+    DeclareSeries(series, it == removed.end() ? nullptr : it->second);
+  }
+  scans_.clear();
+  FreeMemory(&new_series_);
+  std::string().swap(new_values_);
+}
+
+// `removal`: it was removed in the same scan.
+void FileSource::DeclareSeries(const NewSeries& series, Removal* removal) {
+  const Family& family = families_[series.family_number];
+  if ((options_.is_writer_dead && IsLiveMode(family.gauge_mode)) ||
+      (removal != nullptr && removal->end_offset <= taken_before_)) {
+    return;
+  }
+  const bool is_gone =
+      removal != nullptr && (family.type == MetricType::kGauge ||
+                             family.type == MetricType::kUpDownCounter);
+  if (is_gone) {
+    removal->targets = FindRemovedGauge(series);
     return;
   }
   std::optional<SeriesTargets> targets;
   if (!family.is_refused) {
-    targets = FindPlace(series, family_number);
+    targets = FindPlace(series);
   }
   if (!targets.has_value()) {
     ++refused_series_count_;
@@ -92,24 +129,53 @@ void FileSource::OnSeries(uint64_t /*offset*/, const SeriesView& series,
   AddCells(family, series.first_cell, series.cell_count, *targets);
 }
 
-// What has no place of its own and can be added up goes to its family's
-// overflow series, so that the sum over the family stays true. Then several
-// series of this file share the sums.
-std::optional<SeriesTargets> FileSource::FindPlace(const SeriesView& series,
-                                                   uint32_t family_number) {
-  const Family& family = families_[family_number];
+FileSource::FamilyScan* FileSource::ScanOf(uint32_t family_number) {
   std::unique_ptr<FamilyScan>& scan = scans_[family_number];
   if (scan == nullptr) {
+    const Family& family = families_[family_number];
     scan = std::make_unique<FamilyScan>(
         FamilyScan{SeriesKeyBuilder(view_->label_names(family.handle),
                                     writer_->process_labels(),
                                     PidLabelOf(family.gauge_mode)),
                    std::nullopt});
   }
+  return scan.get();
+}
+
+StringListView FileSource::ValuesOf(const NewSeries& series) const {
+  return StringListView(
+      reinterpret_cast<const uint8_t*>(new_values_.data()) +
+          series.values_offset,
+      series.values_bytes, series.value_count);
+}
+
+// What is gone is not made for this, but the archive may have it.
+SeriesTargets FileSource::FindRemovedGauge(const NewSeries& series) {
+  const Family& family = families_[series.family_number];
+  if (family.is_refused) {
+    return {};
+  }
+  SeriesBudget nothing;
+  nothing.series_left = 0;
+  nothing.overflow_series_left = 0;
+  return view_
+      ->FindOrAddSeries(
+          family.handle,
+          ScanOf(series.family_number)->builder.Build(ValuesOf(series)),
+          series.created_wall_ns, &nothing)
+      .value_or(SeriesTargets());
+}
+
+// What has no place of its own and can be added up goes to its family's
+// overflow series, so that the sum over the family stays true. Then several
+// series of this file share the sums.
+std::optional<SeriesTargets> FileSource::FindPlace(const NewSeries& series) {
+  const Family& family = families_[series.family_number];
+  FamilyScan* scan = ScanOf(series.family_number);
   std::optional<SeriesTargets> targets;
   if (series_count_ < options_.max_series) {
     targets = view_->FindOrAddSeries(family.handle,
-                                     scan->builder.Build(series.label_values),
+                                     scan->builder.Build(ValuesOf(series)),
                                      series.created_wall_ns, budget_);
   }
   series_count_ += targets.has_value() ? 1 : 0;
@@ -177,7 +243,7 @@ void FileSource::AddSpecial(SpecialKind kind, uint32_t cell, uint32_t target,
 }
 
 void FileSource::FinishScan(const std::vector<uint32_t>& chunk_cell_counts) {
-  scans_.clear();
+  DeclareNewSeries();
   UnpackSpans();
   LayOutCells(chunk_cell_counts);
   for (const NewCounts& added : new_counts_) {
@@ -192,6 +258,13 @@ void FileSource::FinishScan(const std::vector<uint32_t>& chunk_cell_counts) {
             [](const SpecialCell& a, const SpecialCell& b) {
               return a.cell < b.cell;
             });
+  NoteNewRemovals();
+  IndexSpecials();
+  ListHoles();
+  PackSpans();
+}
+
+void FileSource::IndexSpecials() {
   size_t special = 0;
   for (size_t chunk = 0; chunk < chunks_.size(); ++chunk) {
     while (special < specials_.size() &&
@@ -200,8 +273,6 @@ void FileSource::FinishScan(const std::vector<uint32_t>& chunk_cell_counts) {
     }
     chunks_[chunk].first_special = static_cast<uint32_t>(special);
   }
-  ListHoles();
-  PackSpans();
 }
 
 void FileSource::LayOutCells(const std::vector<uint32_t>& chunk_cell_counts) {
@@ -302,6 +373,7 @@ bool FileSource::ReadNumbers(MetricFileReader* reader, ReadScratch* scratch) {
     return false;
   }
   Keep(*scratch);
+  settled_before_ = removed_before_;
   return true;
 }
 
@@ -447,6 +519,10 @@ size_t FileSource::AddTo(CellSums* sums, const WriterRank& rank) const {
   return saturated_count;
 }
 
+ExactSum FileSource::SumOf(const SpecialCell& special) {
+  return ExactSum(ToDouble(special.value), ToDouble(special.extra));
+}
+
 void FileSource::AddSpecialsTo(CellSums* sums, const WriterRank& rank) const {
   for (const SpecialCell& special : specials_) {
     if (special.is_live_mode && !rank.is_live) {
@@ -455,8 +531,7 @@ void FileSource::AddSpecialsTo(CellSums* sums, const WriterRank& rank) const {
     switch (special.kind) {
       case SpecialKind::kF64Count:
       case SpecialKind::kF64Sum:
-        sums->value(special.target)
-            .Add(ExactSum(ToDouble(special.value), ToDouble(special.extra)));
+        sums->value(special.target).Add(SumOf(special));
         break;
       case SpecialKind::kUpDownCount:
         sums->gauge(special.target)
@@ -488,18 +563,19 @@ void FileSource::ForEachFamily(
   }
 }
 
-void FileSource::Stamp(Which which, uint32_t stamp,
-                       TargetStamps* stamps) const {
+template <typename Counts, typename Value, typename Gauge>
+void FileSource::ForEachTarget(Which which, const Counts& counts,
+                               const Value& value, const Gauge& gauge) const {
   for (const Span& span : spans_) {
-    stamps->SetCounts(span.first_target, span.count, stamp);
+    counts(span.first_target, span.count);
   }
   for (const uint32_t target : targets_) {
-    stamps->SetCounts(target, 1, stamp);
+    counts(target, 1);
   }
   for (const SpecialCell& special : specials_) {
     if (special.kind == SpecialKind::kF64Count ||
         special.kind == SpecialKind::kF64Sum) {
-      stamps->SetValue(special.target, stamp);
+      value(special.target);
       continue;
     }
     // A gauge that was never set leaves nothing.
@@ -507,9 +583,30 @@ void FileSource::Stamp(Which which, uint32_t stamp,
     const bool is_set = special.kind == SpecialKind::kUpDownCount ||
                         DecodeGaugeCell(special.value, &ignored);
     if (which == Which::kAll || (is_set && !special.is_live_mode)) {
-      stamps->SetGauge(special.target, stamp);
+      gauge(special.target);
     }
   }
+}
+
+void FileSource::Stamp(Which which, uint32_t stamp,
+                       TargetStamps* stamps) const {
+  ForEachTarget(
+      which,
+      [&](uint32_t first, size_t count) {
+        stamps->SetCounts(first, count, stamp);
+      },
+      [&](uint32_t target) { stamps->SetValue(target, stamp); },
+      [&](uint32_t target) { stamps->SetGauge(target, stamp); });
+}
+
+void FileSource::JoinOwner(uint32_t owner, TargetStamps* owners) const {
+  ForEachTarget(
+      Which::kLasting,
+      [&](uint32_t first, size_t count) {
+        owners->JoinCounts(first, count, owner);
+      },
+      [&](uint32_t target) { owners->JoinValue(target, owner); },
+      [&](uint32_t target) { owners->JoinGauge(target, owner); });
 }
 
 }  // namespace tine::collector

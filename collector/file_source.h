@@ -18,6 +18,7 @@
 #include "collector/series_budget.h"
 #include "collector/series_key.h"
 #include "collector/target_stamps.h"
+#include "common/exact_sum.h"
 #include "common/record_scanner.h"
 
 namespace tine::collector {
@@ -47,6 +48,9 @@ class FileSource : public RecordVisitor {
     SeriesBudget* budget = nullptr;
     // Then series in live modes are not even noted.
     bool is_writer_dead = false;
+    // REMOVED records that begin below this offset are done with: their series
+    // count for nothing.
+    uint32_t taken_before = 0;
   };
 
   // `view` and `writer` live longer.
@@ -58,6 +62,8 @@ class FileSource : public RecordVisitor {
   void OnSeries(uint64_t offset, const SeriesView& series,
                 uint32_t family_number) override;
   void OnCells(uint64_t offset, const CellsView& cells) override;
+  void OnRemoved(uint64_t offset, const RemovedView& removed,
+                 uint32_t cell_count) override;
   void FinishScan(const std::vector<uint32_t>& chunk_cell_counts);
 
   // Reads all cells and, if they are possible, keeps them as the last good
@@ -77,6 +83,31 @@ class FileSource : public RecordVisitor {
   // something of it even when its writer is dead.
   enum class Which { kAll, kLasting };
   void Stamp(Which which, uint32_t stamp, TargetStamps* stamps) const;
+  // Joins `owner` to those of the sums that hold something of it.
+  void JoinOwner(uint32_t owner, TargetStamps* owners) const;
+
+  // Series that the writer has removed, until they are taken. A gauge counts
+  // for nothing at once. Anything else goes on counting until it is taken: then
+  // the archive has its numbers, and it counts for nothing here. What is known
+  // to be removed but was not read since is not yet *settled*, and stays.
+  bool has_removals() const { return !removals_.empty(); }
+  bool has_settled_removals() const {
+    return !removals_.empty() &&
+           removals_.front().end_offset <= settled_before_;
+  }
+  // Would taking them change an archive with these stamps?
+  bool HasRemovalsFor(const TargetStamps& archived) const;
+  // REMOVED records that begin below this offset are settled, or taken; 0:
+  // there are none.
+  uint32_t settled_before() const { return settled_before_; }
+  // Joins `owner` to those of the sums of which something is removed.
+  void StampRemoved(uint32_t owner, TargetStamps* owners) const;
+  // As Stamp(kAll), with 1, but for what is removed and settled.
+  void StampHeld(TargetStamps* stamps) const;
+  void TakeRemovedInto(uint32_t now_s, uint32_t owner, CellSums* sums,
+                       TargetStamps* stamps, TargetStamps* owners) const;
+  // They have been taken.
+  void ForgetRemoved();
 
   // Numbers that count for nothing once the writer is dead: such a file must be
   // probed before each scrape.
@@ -131,6 +162,22 @@ class FileSource : public RecordVisitor {
     format::GaugeMode gauge_mode;
     bool is_refused;
   };
+  // A SERIES of this scan, kept until its end: it may be removed there already.
+  struct NewSeries {
+    uint32_t family_number;
+    uint32_t first_cell;  // dense index
+    uint32_t cell_count;
+    uint64_t created_wall_ns;
+    size_t values_offset;  // in new_values_
+    size_t values_bytes;
+    size_t value_count;
+  };
+  struct Removal {
+    uint32_t first_cell;  // dense index
+    uint32_t cell_count;
+    uint32_t end_offset;  // of the record
+    SeriesTargets targets;
+  };
   // Consecutive cells whose sums are consecutive too. Indexes as in cells_.
   struct Span {
     uint32_t first_cell;
@@ -163,15 +210,34 @@ class FileSource : public RecordVisitor {
     std::optional<SeriesTargets> overflow;  // known once one was needed
   };
 
-  std::optional<SeriesTargets> FindPlace(const SeriesView& series,
-                                         uint32_t family_number);
+  FamilyScan* ScanOf(uint32_t family_number);
+  StringListView ValuesOf(const NewSeries& series) const;
+  SeriesTargets FindRemovedGauge(const NewSeries& series);
+  std::optional<SeriesTargets> FindPlace(const NewSeries& series);
   // The label `pid` of a family's series; empty: it has none.
   std::string_view PidLabelOf(format::GaugeMode mode) const;
   void AddSpecial(SpecialKind kind, uint32_t cell, uint32_t target,
                   bool is_live_mode);
   void AddCells(const Family& family, uint32_t first_cell, uint32_t cell_count,
                 const SeriesTargets& targets);
+  void DeclareNewSeries();
+  void DeclareSeries(const NewSeries& series, Removal* removal);
   void LayOutCells(const std::vector<uint32_t>& chunk_cell_counts);
+  void IndexSpecials();
+  size_t IndexOf(uint32_t cell) const {
+    return chunks_[cell / format::kCellsPerBlock].first_cell +
+           cell % format::kCellsPerBlock;
+  }
+  void NoteNewRemovals();
+  // Calls `counts` with a first target and a number of them, the others with a
+  // target.
+  template <typename Counts, typename Value, typename Gauge>
+  void ForEachTarget(Which which, const Counts& counts, const Value& value,
+                     const Gauge& gauge) const;
+  static ExactSum SumOf(const SpecialCell& special);
+  SeriesTargets TargetsOf(const Removal& removal) const;
+  void LetGo(const std::vector<Removal>& removals);
+  std::vector<Removal> SettledRemovals() const;
   void UnpackSpans();
   void PackSpans();
   void ListHoles();
@@ -205,6 +271,15 @@ class FileSource : public RecordVisitor {
   std::vector<Hole> holes_;
   std::vector<Chunk> chunks_;  // and one more, for the ends
   std::vector<NewCounts> new_counts_;
+  // Of this scan.
+  std::vector<NewSeries> new_series_;
+  std::string new_values_;
+  std::vector<Removal> new_removals_;
+
+  std::vector<Removal> removals_;  // not taken yet, in the file's order
+  uint32_t taken_before_;
+  uint32_t removed_before_;  // where the last REMOVED record seen ends
+  uint32_t settled_before_;
   size_t saturated_slot_count_ = 0;  // in the last read
 
   size_t series_count_ = 0;

@@ -248,6 +248,14 @@ std::vector<Folder::Verdict> Folder::Judge(const FileSet& files) const {
   return verdicts;
 }
 
+std::vector<MetricFile*> Folder::FilesOf(const std::vector<Foldable>& batch) {
+  std::vector<MetricFile*> files;
+  for (const Foldable& foldable : batch) {
+    files.push_back(foldable.file);
+  }
+  return files;
+}
+
 std::vector<Folder::Foldable> Folder::ChooseBatch(const FileSet& files) {
   std::vector<Foldable> batch;
   statistics_.blocked.clear();
@@ -314,13 +322,14 @@ SeriesParts Folder::FindExpired(const FileSet& files, const MergedView& view) {
 }
 
 Archive Folder::NextArchive(const std::vector<Foldable>& batch,
-                            const SeriesParts& expired, const FileSet& files,
+                            const SeriesParts& expired, const Removal& removal,
+                            const FileSet& files,
                             const MergedView& view) const {
   const uint32_t now_s = NowS();
   Archive next = archive_;
   next.sums = view.sums();  // for their number
   next.sums.ResetTo(archive_.sums);
-  ForgetSeries(expired, &next);
+  DropFromArchive(expired, &next);
   for (const FileUuid& uuid : GoneFiles(files)) {
     next.folded.erase(uuid);
   }
@@ -329,6 +338,7 @@ Archive Folder::NextArchive(const std::vector<Foldable>& batch,
     folded = foldable.file->FoldInto(now_s, &next);
     folded.has_vanished = !foldable.is_there;
   }
+  DropFromArchive(removal.TakeInto(now_s, view, &next), &next);
   DropIdleOpinions(view, &next);
   if (has_noted_lost_) {
     next.known.clear();
@@ -349,12 +359,12 @@ Archive Folder::NextArchive(const std::vector<Foldable>& batch,
 }
 
 bool Folder::WriteArchive(const std::vector<Foldable>& batch,
-                          const SeriesParts& expired, FileSet* files,
-                          const MergedView& view) {
+                          const SeriesParts& expired, const Removal& removal,
+                          FileSet* files, const MergedView& view) {
   if (!IsDiskAsRemembered()) {
     return false;
   }
-  Archive next = NextArchive(batch, expired, *files, view);
+  Archive next = NextArchive(batch, expired, removal, *files, view);
   const absl::Status status = store_->Write(EncodeArchive(view, &next));
   if (!status.ok()) {
     ++statistics_.failed_folds;
@@ -392,19 +402,22 @@ Folder::Outcome Folder::Fold(FileSet* files, const MergedView& view) {
     return {};
   }
   const auto start = std::chrono::steady_clock::now();
-  files->ReadDead();
+  files->ReadForFold();
   const std::vector<Foldable> batch = ChooseBatch(*files);
   const SeriesParts expired = FindExpired(*files, view);
+  const Removal removal(*files, FilesOf(batch), archive_);
   // A list that is full of files that are gone is made anew, or nothing would
   // ever be folded again.
   const bool is_list_full =
       batch.empty() && statistics_.blocked.count("list_full") != 0;
   const bool has_work =
-      !batch.empty() || !expired.empty() ||
+      !batch.empty() || !expired.empty() || removal.changes_archive() ||
       (AreKnownFilesStale(*files) && NowS() - written_s_ >= kKnownFilesS) ||
       (is_list_full && !GoneFiles(*files).empty());
-  const bool is_done = !has_work || WriteArchive(batch, expired, files, view);
+  const bool is_done =
+      !has_work || WriteArchive(batch, expired, removal, files, view);
   if (is_done) {
+    removal.Finish();
     RemoveFolded(files);
     statistics_.has_reserve = store_->Reserve(archive_.file_bytes);
   }
@@ -412,7 +425,7 @@ Folder::Outcome Folder::Fold(FileSet* files, const MergedView& view) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count();
   Outcome outcome;
-  outcome.has_folded = has_work && is_done;
+  outcome.has_folded = (has_work || removal.is_needed()) && is_done;
   outcome.has_more = is_done && statistics_.waiting_files != 0;
   return outcome;
 }
@@ -452,7 +465,10 @@ void Folder::NoteLostFiles(const FileSet& files) {
 void Folder::WriteKnownFiles(FileSet* files, const MergedView& view) {
   if (holds_lock() && IsFoldable(files->directory_kind()) &&
       AreKnownFilesStale(*files)) {
-    WriteArchive({}, {}, files, view);
+    const Removal removal(*files, {}, archive_);
+    if (WriteArchive({}, {}, removal, files, view)) {
+      removal.Finish();
+    }
   }
 }
 
@@ -506,7 +522,12 @@ void Folder::RemoveTempFiles(const FileSet& files) {
 
 bool Folder::ForgetSeries(const SeriesParts& series, FileSet* files,
                           const MergedView& view) {
-  return WriteArchive({}, series, files, view);
+  const Removal removal(*files, {}, archive_);
+  if (!WriteArchive({}, series, removal, files, view)) {
+    return false;
+  }
+  removal.Finish();
+  return true;
 }
 
 }  // namespace tine::collector

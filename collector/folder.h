@@ -20,6 +20,7 @@
 #include "collector/archive_store.h"
 #include "collector/file_set.h"
 #include "collector/merged_view.h"
+#include "collector/removal.h"
 
 namespace tine::collector {
 
@@ -157,14 +158,15 @@ class Folder {
   std::string_view Obstacle(const FileSet& files, Foldable* foldable) const;
   void TellProgress(std::string_view doing, size_t file_count) const;
   std::vector<Foldable> ChooseBatch(const FileSet& files);
+  static std::vector<MetricFile*> FilesOf(const std::vector<Foldable>& batch);
   bool IsDiskAsRemembered();
   bool AreKnownFilesStale(const FileSet& files) const;
   Archive NextArchive(const std::vector<Foldable>& batch,
-                      const SeriesParts& expired, const FileSet& files,
-                      const MergedView& view) const;
+                      const SeriesParts& expired, const Removal& removal,
+                      const FileSet& files, const MergedView& view) const;
   bool WriteArchive(const std::vector<Foldable>& batch,
-                    const SeriesParts& expired, FileSet* files,
-                    const MergedView& view);
+                    const SeriesParts& expired, const Removal& removal,
+                    FileSet* files, const MergedView& view);
   // Series of the archive whose time is over.
   SeriesParts FindExpired(const FileSet& files, const MergedView& view);
   // Those on the list that are not in the directory any more.

@@ -62,13 +62,14 @@ MetricFile::MetricFile(std::string name, const FileUuid& name_uuid,
   rank_.uuid = writer_->uuid;
 }
 
-void MetricFile::Begin(SeriesBudget* budget) {
+void MetricFile::Begin(SeriesBudget* budget, uint32_t taken_before) {
   Probe();
   FileSource::Options options;
   options.pid_label = PidLabel(*writer_, *context_->probe);
   options.max_series = context_->max_series_per_file;
   options.budget = budget;
   options.is_writer_dead = liveness_ == Liveness::kDead;
+  options.taken_before = taken_before;
   source_ = std::make_unique<FileSource>(context_->view, writer_.get(),
                                          std::move(options));
   context_->is_ranking_stale = true;
@@ -145,6 +146,7 @@ void MetricFile::Read() {
 FoldedFile MetricFile::FoldInto(uint32_t now_s, Archive* archive) const {
   source_->AddTo(&archive->sums, rank_);
   source_->Stamp(FileSource::Which::kLasting, now_s, &archive->stamps);
+  source_->JoinOwner(Archive::OwnerStamp(facts_.owner_uid), &archive->owners);
   const uint32_t labels =
       archive->process_label_lists.NumberOf(writer_->process_labels());
   if (!archive->process_label_lists.empty()) {
@@ -154,13 +156,26 @@ FoldedFile MetricFile::FoldInto(uint32_t now_s, Archive* archive) const {
   source_->ForEachFamily([archive](const FamilyHandle& family) {
     archive->declarations.insert({family.group, family.declaration});
   });
+  FoldedFile folded = AsFolded(now_s);
+  folded.is_kept = is_damaged();
+  return folded;
+}
+
+FoldedFile MetricFile::TakeRemovedInto(uint32_t now_s, Archive* archive) const {
+  source_->TakeRemovedInto(now_s, Archive::OwnerStamp(facts_.owner_uid),
+                           &archive->sums, &archive->stamps, &archive->owners);
+  FoldedFile taken = AsFolded(now_s);
+  taken.taken_before = source_->settled_before();
+  return taken;
+}
+
+FoldedFile MetricFile::AsFolded(uint32_t now_s) const {
   FoldedFile folded;
   folded.uuid = writer_->uuid;
   folded.inode = facts_.inode;
   folded.birth_ns = facts_.birth_ns;
   folded.owner_uid = facts_.owner_uid;
   folded.folded_at_s = now_s;
-  folded.is_kept = is_damaged();
   return folded;
 }
 

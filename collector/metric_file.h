@@ -66,7 +66,8 @@ class MetricFile {
 
   // Reads the records for the first time; only now the view learns of the file.
   // `budget` is its owner's and lives longer; nothing: without limits.
-  void Begin(SeriesBudget* budget = nullptr);
+  // `taken_before` is what the archive has of it (see FoldedFile).
+  void Begin(SeriesBudget* budget = nullptr, uint32_t taken_before = 0);
 
   // Asks for the life lock, and remembers a death for good. True when it has
   // just become known. Of a file that has vanished without a descriptor nothing
@@ -89,6 +90,10 @@ class MetricFile {
   size_t AddTo(CellSums* sums) const { return source_->AddTo(sums, rank_); }
   // Adds them to the archive instead, for good. Only when is_final().
   FoldedFile FoldInto(uint32_t now_s, Archive* archive) const;
+  // Adds what it has of removed series to the archive, and says how far it has
+  // been taken from. The file goes on counting them until ForgetRemoved().
+  FoldedFile TakeRemovedInto(uint32_t now_s, Archive* archive) const;
+  void ForgetRemoved() { source_->ForgetRemoved(); }
   void OfferDeclarations() const {
     source_->OfferDeclarations({rank_.is_live, facts_.birth_ns, writer_->uuid});
   }
@@ -123,6 +128,7 @@ class MetricFile {
   uint64_t problem_offset() const { return damage_.offset; }
 
  private:
+  FoldedFile AsFolded(uint32_t now_s) const;
   void ReadNewRecords();
   // Ends the reading for good.
   void Finish();

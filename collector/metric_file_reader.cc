@@ -72,6 +72,17 @@ class MetricFileReader::Visitor : public RecordVisitor {
         {offset + kRecordAlignment, 0, it->second, cells.slot});
   }
 
+  void OnRemoved(uint64_t offset, const RemovedView& removed,
+                 uint32_t cell_count) override {
+    RemovedView dense = removed;
+    dense.first_cell =
+        reader_->dense_chunks_.find(removed.first_cell / kCellsPerBlock)
+                ->second *
+            kCellsPerBlock +
+        removed.first_cell % kCellsPerBlock;
+    next_->OnRemoved(offset, dense, cell_count);
+  }
+
  private:
   MetricFileReader* const reader_;
   RecordVisitor* const next_;

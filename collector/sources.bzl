@@ -9,6 +9,7 @@ READING_SRCS = [
     "file_opener.cc",
     "file_set.cc",
     "file_source.cc",
+    "file_source_removal.cc",
     "files_by_uuid.cc",
     "gauge_merge.cc",
     "liveness.cc",

@@ -21,6 +21,26 @@ class TargetStamps {
   void SetValue(uint32_t index, uint32_t stamp) { Set(&values_, index, stamp); }
   void SetGauge(uint32_t index, uint32_t stamp) { Set(&gauges_, index, stamp); }
 
+  // Who is part of what: a sum that has another stamp already becomes
+  // kSeveral's.
+  static constexpr uint32_t kSeveral = UINT32_MAX;
+  void JoinCounts(uint32_t first, size_t count, uint32_t stamp) {
+    for (size_t i = 0; i < count; ++i) {
+      Join(&counts_, first + static_cast<uint32_t>(i), stamp);
+    }
+  }
+  void JoinValue(uint32_t index, uint32_t stamp) {
+    Join(&values_, index, stamp);
+  }
+  void JoinGauge(uint32_t index, uint32_t stamp) {
+    Join(&gauges_, index, stamp);
+  }
+  void Join(const SeriesTargets& targets, size_t count_count, uint32_t stamp) {
+    JoinCounts(targets.first_count, count_count, stamp);
+    JoinValue(targets.value, stamp);
+    JoinGauge(targets.gauge, stamp);
+  }
+
   // Sets all sums of a series, of which the first `count_count` are counts.
   void Set(const SeriesTargets& targets, size_t count_count, uint32_t stamp) {
     SetCounts(targets.first_count, count_count, stamp);
@@ -47,6 +67,11 @@ class TargetStamps {
       stamps->resize(index + 1);
     }
     (*stamps)[index] = stamp;
+  }
+  static void Join(std::vector<uint32_t>* stamps, uint32_t index,
+                   uint32_t stamp) {
+    const uint32_t before = At(*stamps, index);
+    Set(stamps, index, before == 0 || before == stamp ? stamp : kSeveral);
   }
   static uint32_t At(const std::vector<uint32_t>& stamps, uint32_t index) {
     return index < stamps.size() ? stamps[index] : 0;

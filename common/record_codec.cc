@@ -15,6 +15,7 @@ using format::GaugeMode;
 using format::MetricType;
 using format::RecordHeader;
 using format::RecordKind;
+using format::RemovedRecord;
 using format::SeriesRecord;
 using format::ValueKind;
 
@@ -326,6 +327,17 @@ void EncodeSeries(const SeriesView& series, uint8_t* out) noexcept {
   std::memcpy(out + offsetof(RecordHeader, checksum), &checksum, 4);
 }
 
+void EncodeRemoved(const RemovedView& removed, uint8_t* out) noexcept {
+  RemovedRecord record{};
+  record.header.record_bytes = sizeof(record);
+  record.header.kind = RecordKind::kRemoved;
+  record.first_cell = removed.first_cell;
+  record.removed_wall_ns = removed.removed_wall_ns;
+  std::memcpy(out, &record, sizeof(record));
+  const uint32_t checksum = RecordChecksum(out, sizeof(record));
+  std::memcpy(out + offsetof(RecordHeader, checksum), &checksum, 4);
+}
+
 void EncodeCellsHeader(const CellsView& cells, uint8_t* out) noexcept {
   const uint32_t record_bytes = format::kCellsRecordBytes;
   const RecordKind kind = RecordKind::kCells;
@@ -448,6 +460,17 @@ DamageReason DecodeSeriesUntrusted(const uint8_t* bytes,
   if (!AreValuesUtf8(series->label_values)) {
     return DamageReason::kInvalidText;
   }
+  return DamageReason::kNone;
+}
+
+DamageReason DecodeRemovedUntrusted(const uint8_t* bytes,
+                                    RemovedView* removed) noexcept {
+  if (CheckRecordUntrusted(bytes) != DamageReason::kNone) {
+    return DamageReason::kRecordChecksum;
+  }
+  const auto record = CopyOf<RemovedRecord>(bytes);
+  removed->first_cell = record.first_cell;
+  removed->removed_wall_ns = record.removed_wall_ns;
   return DamageReason::kNone;
 }
 

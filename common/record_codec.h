@@ -134,6 +134,11 @@ struct SeriesView {
   StringListView label_values;
 };
 
+struct RemovedView {
+  uint32_t first_cell = 0;  // of the series
+  uint64_t removed_wall_ns = 0;
+};
+
 struct CellsView {
   uint32_t slot = 0;
   uint32_t chunk = 0;
@@ -153,6 +158,7 @@ size_t EncodedSeriesBytes(const SeriesView& series) noexcept;
 // published by encoding.
 void EncodeFamily(const FamilyView& family, uint8_t* out) noexcept;
 void EncodeSeries(const SeriesView& series, uint8_t* out) noexcept;
+void EncodeRemoved(const RemovedView& removed, uint8_t* out) noexcept;
 // Writes the first 64 bytes; the cells after them stay as they are.
 void EncodeCellsHeader(const CellsView& cells, uint8_t* out) noexcept;
 
@@ -172,6 +178,8 @@ DamageReason DecodeFamilyUntrusted(const uint8_t* bytes,
                                    FamilyView* family) noexcept;
 DamageReason DecodeSeriesUntrusted(const uint8_t* bytes,
                                    SeriesView* series) noexcept;
+DamageReason DecodeRemovedUntrusted(const uint8_t* bytes,
+                                    RemovedView* removed) noexcept;
 DamageReason DecodeCellsUntrusted(const uint8_t* bytes,
                                   CellsView* cells) noexcept;
 

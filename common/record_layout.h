@@ -63,14 +63,14 @@ enum class RecordKind : uint16_t {
   kNone = 0,
   kFamily = 1,
   kSeries = 2,
-  // 3 is set aside for REMOVED. Readers check and skip kinds that they do not
-  // know.
+  kRemoved = 3,
   // Of an archive alone:
   kArchive = 4,
   kFolded = 5,
   kOrigins = 6,
   kProcessLabels = 7,
   kKnown = 8,
+  kTaken = 9,
   kCells = 0x8001,
 };
 
@@ -246,6 +246,17 @@ static_assert(offsetof(SeriesRecord, first_cell) == 24);
 static_assert(offsetof(SeriesRecord, cell_count) == 28);
 static_assert(offsetof(SeriesRecord, label_value_count) == 30);
 static_assert(sizeof(SeriesRecord) == 32);
+
+// The process no longer holds the series that begins at `first_cell`.
+struct RemovedRecord {
+  RecordHeader header;
+  uint32_t first_cell;
+  uint64_t removed_wall_ns;
+  uint8_t reserved[40];
+};
+static_assert(offsetof(RemovedRecord, first_cell) == 12);
+static_assert(offsetof(RemovedRecord, removed_wall_ns) == 16);
+static_assert(sizeof(RemovedRecord) == kRecordAlignment);
 
 struct CellsRecord {
   RecordHeader header;

@@ -63,6 +63,8 @@ DamageReason RecordScanner::TakeRecord(const uint8_t* record, RecordKind kind,
       return TakeSeries(record, visitor);
     case RecordKind::kCells:
       return TakeCells(record, visitor);
+    case RecordKind::kRemoved:
+      return TakeRemoved(record, visitor);
     case RecordKind::kNone:
       return DamageReason::kRecordFields;
     case RecordKind::kArchive:
@@ -70,6 +72,7 @@ DamageReason RecordScanner::TakeRecord(const uint8_t* record, RecordKind kind,
     case RecordKind::kOrigins:
     case RecordKind::kProcessLabels:
     case RecordKind::kKnown:
+    case RecordKind::kTaken:
       break;
   }
   const DamageReason reason = CheckRecordUntrusted(record);
@@ -132,28 +135,51 @@ DamageReason RecordScanner::TakeCells(const uint8_t* record,
     return DamageReason::kDuplicateBlock;
   }
   if (cells.slot == 0) {
-    owned_cells_[cells.chunk].resize(kCellsPerBlock);
-  } else if (owned_cells_.count(cells.chunk) == 0) {
+    chunks_.emplace(cells.chunk, Chunk());
+  } else if (chunks_.count(cells.chunk) == 0) {
     return DamageReason::kCellRange;
   }
   visitor->OnCells(next_offset_, cells);
   return DamageReason::kNone;
 }
 
+DamageReason RecordScanner::TakeRemoved(const uint8_t* record,
+                                        RecordVisitor* visitor) {
+  RemovedView removed;
+  const DamageReason reason = DecodeRemovedUntrusted(record, &removed);
+  if (reason != DamageReason::kNone) {
+    return reason;
+  }
+  const uint32_t first = removed.first_cell % kCellsPerBlock;
+  const auto it = chunks_.find(removed.first_cell / kCellsPerBlock);
+  if (it == chunks_.end() || !it->second.is_first[first] ||
+      it->second.is_removed[first]) {
+    return DamageReason::kRecordFields;
+  }
+  Chunk& chunk = it->second;
+  chunk.is_removed[first] = true;
+  uint32_t end = first + 1;
+  while (end < kCellsPerBlock && chunk.is_owned[end] && !chunk.is_first[end]) {
+    ++end;
+  }
+  visitor->OnRemoved(next_offset_, removed, end - first);
+  return DamageReason::kNone;
+}
+
 bool RecordScanner::TakeCellRange(uint32_t first_cell, uint32_t cell_count) {
-  const uint32_t first_in_block = first_cell % kCellsPerBlock;
-  const auto it = owned_cells_.find(first_cell / kCellsPerBlock);
-  if (it == owned_cells_.end() ||
-      first_in_block + cell_count > kCellsPerBlock) {
+  const uint32_t first = first_cell % kCellsPerBlock;
+  const auto it = chunks_.find(first_cell / kCellsPerBlock);
+  if (it == chunks_.end() || first + cell_count > kCellsPerBlock) {
     return false;
   }
-  std::vector<bool>& owned = it->second;
-  for (uint32_t i = 0; i < cell_count; ++i) {
-    if (owned[first_in_block + i]) {
+  Chunk& chunk = it->second;
+  for (uint32_t i = first; i < first + cell_count; ++i) {
+    if (chunk.is_owned[i]) {
       return false;
     }
-    owned[first_in_block + i] = true;
+    chunk.is_owned[i] = true;
   }
+  chunk.is_first[first] = true;
   return true;
 }
 

@@ -5,11 +5,11 @@
 #ifndef TINE_COMMON_RECORD_SCANNER_H_
 #define TINE_COMMON_RECORD_SCANNER_H_
 
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <unordered_map>
 #include <unordered_set>
-#include <vector>
 
 #include "common/record_codec.h"
 
@@ -30,6 +30,9 @@ class RecordVisitor {
   virtual void OnSeries(uint64_t offset, const SeriesView& series,
                         uint32_t family_number) = 0;
   virtual void OnCells(uint64_t offset, const CellsView& cells) = 0;
+  // Of a series that OnSeries told of, once. `cell_count` is the series'.
+  virtual void OnRemoved(uint64_t /*offset*/, const RemovedView& /*removed*/,
+                         uint32_t /*cell_count*/) {}
   // A record of a kind that this version does not know; it was skipped.
   virtual void OnUnknown(uint64_t /*offset*/, uint16_t /*kind*/,
                          uint32_t /*record_bytes*/) {}
@@ -73,6 +76,13 @@ class RecordScanner {
     uint32_t cell_count;
     uint32_t label_count;
   };
+  // Cells of a chunk.
+  struct Chunk {
+    std::bitset<format::kCellsPerBlock> is_owned;
+    std::bitset<format::kCellsPerBlock> is_first;  // of a series
+    std::bitset<format::kCellsPerBlock>
+        is_removed;  // the series it is first of
+  };
   static constexpr size_t kMinimumBytes = format::kRecordAlignment;
 
   DamageReason TakeRecord(const uint8_t* record, format::RecordKind kind,
@@ -80,6 +90,7 @@ class RecordScanner {
   DamageReason TakeFamily(const uint8_t* record, RecordVisitor* visitor);
   DamageReason TakeSeries(const uint8_t* record, RecordVisitor* visitor);
   DamageReason TakeCells(const uint8_t* record, RecordVisitor* visitor);
+  DamageReason TakeRemoved(const uint8_t* record, RecordVisitor* visitor);
   // False when the cells have no slot 0 block or belong to another series.
   bool TakeCellRange(uint32_t first_cell, uint32_t cell_count);
 
@@ -89,9 +100,8 @@ class RecordScanner {
   uint64_t record_count_ = 0;
   Damage damage_;
   std::unordered_map<uint32_t, Family> families_;  // by offset
-  // By chunk: which of its cells have an owner. An entry exists once the
-  // chunk's slot 0 block does.
-  std::unordered_map<uint32_t, std::vector<bool>> owned_cells_;
+  // By number. An entry exists once the chunk's slot 0 block does.
+  std::unordered_map<uint32_t, Chunk> chunks_;
   // (chunk << 32 | slot) of each block seen.
   std::unordered_set<uint64_t> blocks_;
 };

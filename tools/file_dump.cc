@@ -216,6 +216,16 @@ void DumpRecord(const MetricFileReader& file, const RecordEntry& record,
           << TimeText(series.created_wall_ns);
       break;
     }
+    case RecordKind::kRemoved: {
+      const RemovedEntry& removed = file.removed()[record.index];
+      const SeriesEntry& series = file.series()[removed.series_number];
+      out << "REMOVED " << record.record_bytes << " bytes: "
+          << SeriesName(file.families()[series.family_number], series)
+          << ", cells " << series.first_cell << " to "
+          << series.first_cell + series.cell_count - 1 << ", at "
+          << TimeText(removed.removed_wall_ns);
+      break;
+    }
     case RecordKind::kCells: {
       const BlockEntry& block = file.blocks()[record.index];
       out << "CELLS " << record.record_bytes << " bytes: slot " << block.slot
@@ -278,7 +288,8 @@ void DumpFile(const MetricFileReader& file, std::ostream& out) {
   for (const SeriesEntry& series : file.series()) {
     const FamilyEntry& family = file.families()[series.family_number];
     out << "  " << SeriesName(family, series) << ' '
-        << SeriesValue(family, file.ReadCells(series)) << '\n';
+        << SeriesValue(family, file.ReadCells(series))
+        << (series.is_removed ? ", removed\n" : "\n");
   }
   if (file.damage().reason != DamageReason::kNone) {
     out << "damage: " << DamageText(file.damage())

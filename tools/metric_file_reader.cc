@@ -174,8 +174,19 @@ void MetricFileReader::OnFamily(uint64_t offset, const FamilyView& family) {
 void MetricFileReader::OnSeries(uint64_t offset, const SeriesView& series,
                                 uint32_t family_number) {
   AddRecord(offset, static_cast<uint16_t>(RecordKind::kSeries), series_.size());
+  series_by_cell_[series.first_cell] = series_.size();
   series_.push_back({family_number, series.first_cell, series.cell_count,
-                     series.created_wall_ns, ToVector(series.label_values)});
+                     series.created_wall_ns, ToVector(series.label_values),
+                     false});
+}
+
+void MetricFileReader::OnRemoved(uint64_t offset, const RemovedView& removed,
+                                 uint32_t /*cell_count*/) {
+  AddRecord(offset, static_cast<uint16_t>(RecordKind::kRemoved),
+            removed_.size());
+  const size_t number = series_by_cell_.at(removed.first_cell);
+  series_[number].is_removed = true;
+  removed_.push_back({number, removed.removed_wall_ns});
 }
 
 void MetricFileReader::OnCells(uint64_t offset, const CellsView& cells) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "collector/liveness.h"
@@ -31,6 +32,12 @@ struct SeriesEntry {
   uint32_t cell_count;
   uint64_t created_wall_ns;
   std::vector<std::string> label_values;
+  bool is_removed = false;
+};
+
+struct RemovedEntry {
+  size_t series_number;  // in series()
+  uint64_t removed_wall_ns;
 };
 
 struct BlockEntry {
@@ -43,7 +50,7 @@ struct RecordEntry {
   uint64_t offset;
   uint32_t record_bytes;
   uint16_t kind;
-  size_t index;  // in families(), series() or blocks(), by kind
+  size_t index;  // in families(), series(), removed() or blocks(), by kind
 };
 
 // The dynamic part of the header as it was at one time.
@@ -75,6 +82,7 @@ class MetricFileReader : private RecordVisitor {
   const std::vector<RecordEntry>& records() const { return records_; }
   const std::vector<FamilyEntry>& families() const { return families_; }
   const std::vector<SeriesEntry>& series() const { return series_; }
+  const std::vector<RemovedEntry>& removed() const { return removed_; }
   const std::vector<BlockEntry>& blocks() const { return blocks_; }
 
   // Bytes of the file as they are now; false when not all of them are there.
@@ -98,6 +106,8 @@ class MetricFileReader : private RecordVisitor {
   void OnSeries(uint64_t offset, const SeriesView& series,
                 uint32_t family_number) override;
   void OnCells(uint64_t offset, const CellsView& cells) override;
+  void OnRemoved(uint64_t offset, const RemovedView& removed,
+                 uint32_t cell_count) override;
   void OnUnknown(uint64_t offset, uint16_t kind,
                  uint32_t record_bytes) override;
 
@@ -119,6 +129,8 @@ class MetricFileReader : private RecordVisitor {
   std::vector<RecordEntry> records_;
   std::vector<FamilyEntry> families_;
   std::vector<SeriesEntry> series_;
+  std::unordered_map<uint32_t, size_t> series_by_cell_;
+  std::vector<RemovedEntry> removed_;
   std::vector<BlockEntry> blocks_;
 };
 

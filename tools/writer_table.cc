@@ -28,7 +28,9 @@ Row RowOf(const MetricFileReader& file, const std::string& name) {
   row[0] = name.substr(0, name.find('.'));
   row[1] =
       file.has_header() ? collector::LivenessName(file.ProbeLife()) : "damaged";
-  row[2] = std::to_string(file.series().size());
+  row[2] = std::to_string(std::count_if(
+      file.series().begin(), file.series().end(),
+      [](const SeriesEntry& series) { return !series.is_removed; }));
   row[3] = std::to_string(file.has_header() ? file.dynamic().used : 0);
   row[4] = file.has_header() ? ProcessLabelsText(file.header()) : "";
   std::string verdict;

@@ -26,6 +26,9 @@ uint64_t ChunkBytes(const RecordAppender& appender, uint32_t chunk) {
   uint64_t bytes = format::kCellsRecordBytes;
   for (const Series* series = g_registry.ChunkSeriesLocked(chunk);
        series != nullptr; series = series->next_in_chunk) {
+    if (series->is_removed.load(std::memory_order_relaxed)) {
+      continue;
+    }
     bytes += RecordAppender::SeriesBytes(series);
     // A family with many series here goes into the file once; its help text may
     // be long.
@@ -146,6 +149,13 @@ uint64_t PrivateBudgetBytes() noexcept {
   return std::min(kMostPrivateBytes, g_image.settings.max_bytes / 2);
 }
 
+bool AreBytesOverBudget(uint64_t more_bytes, bool may_use_reserve) noexcept {
+  const uint64_t budget_bytes = g_image.settings.max_bytes -
+                                PrivateBudgetBytes() +
+                                (may_use_reserve ? kOverflowReserveBytes : 0);
+  return g_registry.record_bytes() + more_bytes > budget_bytes;
+}
+
 Cell* MakeChunkRealLocked(ProcessState* process, uint32_t chunk) noexcept {
   Cell* block = process->shared.blocks[chunk].load(std::memory_order_relaxed);
   uint32_t file_number = 0;
@@ -159,8 +169,10 @@ Cell* MakeChunkRealLocked(ProcessState* process, uint32_t chunk) noexcept {
   block = appender.AppendCells(/*slot=*/0, chunk);
   for (Series* series = g_registry.ChunkSeriesLocked(chunk); series != nullptr;
        series = series->next_in_chunk) {
-    appender.AppendFamily(series->family);
-    appender.AppendSeries(series);
+    if (!series->is_removed.load(std::memory_order_relaxed)) {
+      appender.AppendFamily(series->family);
+      appender.AppendSeries(series);
+    }
   }
   appender.Publish();
   process->chunk_file[chunk] = static_cast<uint8_t>(file_number);
@@ -177,6 +189,16 @@ bool AppendSeriesLocked(ProcessState* process, Series* series) noexcept {
   }
   appender.AppendFamily(series->family);
   appender.AppendSeries(series);
+  appender.Publish();
+  return true;
+}
+
+bool AppendRemovedLocked(ProcessState* process, const Series* series) noexcept {
+  RecordAppender appender(process, process->chunk_file[series->address.chunk]);
+  if (!appender.Reserve(sizeof(format::RemovedRecord))) {
+    return false;
+  }
+  appender.AppendRemoved(series);
   appender.Publish();
   return true;
 }

@@ -72,6 +72,12 @@ Series* FindOrAddSeries(Family* family, StringSpan label_values) noexcept;
 Series* FindOrAddSeriesByName(Family* family, const LabelPair* labels,
                               size_t label_count) noexcept;
 
+// See LabelledFamily.
+bool RemoveSeries(Family* family, StringSpan label_values) noexcept;
+bool RemoveSeriesByName(Family* family, const LabelPair* labels,
+                        size_t label_count) noexcept;
+bool ClearFamily(Family* family) noexcept;
+
 // A metric without labels: its family and its one series.
 inline Series* RegisterSingle(const Definition& definition) noexcept {
   return FindOrAddSeries(RegisterFamily(definition), {});
@@ -145,6 +151,45 @@ class LabelledFamily {
   Instrument WithLabelValues(StringSpan values) const noexcept {
     return Instrument(internal::FindOrAddSeries(family_, values));
   }
+
+  // Lets go of one series, found as by the look-ups above: for what is known to
+  // come no more, like a tenant or a peer that is gone. True when there was
+  // one. False when there was none, the labels do not fit (told as a look-up
+  // tells it), or there is no room to write it down or the registry was busy
+  // for a second (WriterStatus::last_error): then it is still there.
+  //
+  // A gauge of this process is gone from the next scrape on. What a counter,
+  // histogram or summary has counted stays in the sum as long as another
+  // living process has the series, and leaves the exposition when none has
+  // (unless processes of other users are part of it).
+  //
+  // Handles that were kept stay safe for ever, but what they count from then
+  // on is not served (until the collector has taken the series' value, within
+  // some seconds, it may be), and their status() says so. The next look-up
+  // makes a new series, which begins at zero. It is a new one in every way:
+  // removing and adding again takes its records (about 140 bytes for a counter
+  // with short labels) from TINE_MAX_BYTES each time, which are not given back
+  // while the process lives: some 60,000 times by default.
+  //
+  // Any thread, and forked children, for whom a series that was removed before
+  // the fork is not there; not after tine_seal(). The series of label sets
+  // beyond the cap ("__overflow__") stays.
+  template <typename... Values>
+  bool Remove(const Values&... values) const noexcept {
+    const std::string_view list[sizeof...(values) + 1] = {
+        std::string_view(values)...};
+    return internal::RemoveSeries(family_, StringSpan(list, sizeof...(values)));
+  }
+  bool Remove(std::initializer_list<LabelPair> labels) const noexcept {
+    return internal::RemoveSeriesByName(family_, labels.begin(), labels.size());
+  }
+  bool RemoveLabelValues(StringSpan values) const noexcept {
+    return internal::RemoveSeries(family_, values);
+  }
+
+  // Removes all series of the family that are there when it is called. False
+  // when some could not be, as above.
+  bool Clear() const noexcept { return internal::ClearFamily(family_); }
 
   // Ok, or what is wrong with the definition. Counting on a refused family is
   // safe and does nothing.

@@ -197,6 +197,17 @@ void NoteError(ProcessState* process, const char* what,
   }
 }
 
+void NoteUsageError(ProcessState* process, const char* what,
+                    std::string_view metric) noexcept {
+  process->last_error_errno.store(0, std::memory_order_relaxed);
+  process->last_error.store(what, std::memory_order_release);
+  if (!g_image.has_told_usage_error.exchange(true, std::memory_order_relaxed)) {
+    char name[256] = {};
+    metric.copy(name, sizeof(name) - 1);
+    Complain(what, name, 0);
+  }
+}
+
 void NoteSuccess(ProcessState* process) noexcept {
   process->retry_at_ns.store(0, std::memory_order_relaxed);
 }

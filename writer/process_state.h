@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "common/metric_file_name.h"
 #include "common/record_layout.h"
@@ -182,6 +183,9 @@ void NoteFailure(ProcessState* process, const char* what,
 void NoteError(ProcessState* process, const char* what,
                int error_number) noexcept;
 void NoteSuccess(ProcessState* process) noexcept;
+// A mistake of the program's: the status has it, and stderr if it is the first.
+void NoteUsageError(ProcessState* process, const char* what,
+                    std::string_view metric) noexcept;
 
 void CountDrops(ProcessState* process, uint64_t observations,
                 uint64_t series) noexcept;

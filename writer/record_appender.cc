@@ -7,6 +7,14 @@
 #include "writer/metric_file.h"
 
 namespace tine::internal {
+namespace {
+
+uint32_t FirstCellOf(const Series* series) {
+  return series->address.chunk * format::kCellsPerBlock + series->address.cell;
+}
+
+}  // namespace
+
 bool RecordAppender::Reserve(uint64_t bytes) {
   if (!HasRoomFor(bytes)) {
     return false;
@@ -47,13 +55,20 @@ void RecordAppender::AppendSeries(const Series* series) {
   assert(HasFamily(series->family));
   SeriesView record;
   record.family_offset = series->family->published_offset;
-  record.first_cell =
-      series->address.chunk * format::kCellsPerBlock + series->address.cell;
+  record.first_cell = FirstCellOf(series);
   record.cell_count = series->family->cell_count;
   record.created_wall_ns = NowNs(CLOCK_REALTIME);
   record.label_values = series->label_values;
   EncodeSeries(record, at());
   end_ += EncodedSeriesBytes(record);
+}
+
+void RecordAppender::AppendRemoved(const Series* series) {
+  RemovedView record;
+  record.first_cell = FirstCellOf(series);
+  record.removed_wall_ns = NowNs(CLOCK_REALTIME);
+  EncodeRemoved(record, at());
+  end_ += sizeof(format::RemovedRecord);
 }
 
 Cell* RecordAppender::AppendCells(uint32_t slot, uint32_t chunk) {

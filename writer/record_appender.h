@@ -34,6 +34,7 @@ class RecordAppender {
   uint64_t FamilyBytes(const Family* family) const;
   void AppendSeries(const Series* series);
   static uint64_t SeriesBytes(const Series* series);
+  void AppendRemoved(const Series* series);
   // Returns the block's cells.
   Cell* AppendCells(uint32_t slot, uint32_t chunk);
 

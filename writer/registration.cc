@@ -265,18 +265,6 @@ Family* AddOrFindLocked(const Definition& definition,
   return family;
 }
 
-// Told on stderr, and kept as the writer's last error.
-void NoteUsageError(ProcessState* process, const char* what,
-                    std::string_view metric) noexcept {
-  process->last_error_errno.store(0, std::memory_order_relaxed);
-  process->last_error.store(what, std::memory_order_release);
-  if (!g_image.has_told_usage_error.exchange(true, std::memory_order_relaxed)) {
-    char name[256] = {};
-    metric.copy(name, sizeof(name) - 1);
-    Complain(what, name, 0);
-  }
-}
-
 bool IsDisabledOnPurpose() {
   return g_image.is_disabled.load(std::memory_order_relaxed) &&
          g_image.start_error.load(std::memory_order_relaxed) == nullptr;
@@ -296,10 +284,7 @@ bool AreValuesPossible(StringSpan values) {
 bool IsOverBudget(uint64_t more_bytes, bool may_use_reserve) {
   constexpr uint32_t kReservedChunks =
       kOverflowReserveBytes / format::kCellsRecordBytes;
-  const uint64_t budget_bytes = g_image.settings.max_bytes -
-                                PrivateBudgetBytes() +
-                                (may_use_reserve ? kOverflowReserveBytes : 0);
-  return g_registry.record_bytes() + more_bytes > budget_bytes ||
+  return AreBytesOverBudget(more_bytes, may_use_reserve) ||
          (!may_use_reserve &&
           g_registry.chunk_count() > kMaxChunks - kReservedChunks);
 }
@@ -459,24 +444,11 @@ Series* FindOrAddSeries(Family* family, StringSpan label_values) noexcept {
 
 Series* FindOrAddSeriesByName(Family* family, const LabelPair* labels,
                               size_t label_count) noexcept {
-  const StringListView& names = family->definition.label_names;
   std::string_view values[kMaxLabelCount];
-  size_t index = 0;
-  size_t found_count = 0;
-  for (const std::string_view name : names) {
-    for (size_t i = 0; i < label_count; ++i) {
-      if (labels[i].name == name) {
-        values[index] = labels[i].value;
-        ++found_count;
-        break;
-      }
-    }
-    ++index;
-  }
-  const bool do_names_fit =
-      found_count == names.size() && label_count == names.size();
+  const bool do_names_fit = OrderByName(family, labels, label_count, values);
   if (do_names_fit || family->error_code != ErrorCode::kOk) {
-    return FindOrAddSeries(family, StringSpan(values, names.size()));
+    return FindOrAddSeries(
+        family, StringSpan(values, family->definition.label_names.size()));
   }
   ProcessState* process = CurrentProcess();
   if (process != nullptr) {
@@ -509,6 +481,12 @@ Status StatusOf(const Series* series) {
   }
   if (series->address.chunk == kNoChunk) {
     return StatusOf(series->family);
+  }
+  if (series->is_removed.load(std::memory_order_acquire)) {
+    return Status(ErrorCode::kRemoved,
+                  "this series of " + Quoted(series->family->definition.name) +
+                      " was removed: what it counts is not served; look it up "
+                      "again");
   }
   if (series == series->family->overflow.load(std::memory_order_acquire)) {
     return Status(ErrorCode::kLimitReached,

@@ -128,6 +128,7 @@ Series* Registry::FindSeries(const Family* family, StringSpan label_values,
     }
     if (entry.hash.load(std::memory_order_relaxed) == hash &&
         series->family == family &&
+        !series->is_removed.load(std::memory_order_relaxed) &&
         AreEqual(series->label_values, label_values)) {
       return series;
     }
@@ -220,8 +221,15 @@ void Registry::PublishSeriesLocked(Series* series) noexcept {
       series_count_ + 2 > table->capacity) {
     return;  // counts, but every later look-up makes it anew: memory is gone
   }
-  InsertLocked(table_.load(std::memory_order_relaxed), series);
-  ++series_count_;
+  if (InsertLocked(table_.load(std::memory_order_relaxed), series)) {
+    ++series_count_;
+  }
+}
+
+void Registry::RemoveSeriesLocked(Series* series,
+                                  size_t record_bytes) noexcept {
+  record_bytes_ += record_bytes;
+  series->is_removed.store(true, std::memory_order_release);
 }
 
 Registry::Table* Registry::NewTableLocked(size_t capacity) noexcept {
@@ -233,11 +241,16 @@ Registry::Table* Registry::NewTableLocked(size_t capacity) noexcept {
   return table;
 }
 
-void Registry::InsertLocked(Table* table, Series* series) noexcept {
+bool Registry::InsertLocked(Table* table, Series* series) noexcept {
   const size_t mask = table->capacity - 1;
   size_t i = series->hash & mask;
-  while (table->entries()[i].series.load(std::memory_order_relaxed) !=
-         nullptr) {
+  const Series* there;
+  // The place of one that was removed will do: a program that removes and adds
+  // for ever has look-ups of the same length. (Who is looking there now may
+  // miss the new one, and then looks again under the lock.)
+  while ((there = table->entries()[i].series.load(std::memory_order_relaxed)) !=
+             nullptr &&
+         !there->is_removed.load(std::memory_order_relaxed)) {
     i = (i + 1) & mask;
   }
   Entry& entry = table->entries()[i];
@@ -245,6 +258,7 @@ void Registry::InsertLocked(Table* table, Series* series) noexcept {
   // Release: pairs with the acquire in FindSeries. A reader sees no entry, or
   // all of it.
   entry.series.store(series, std::memory_order_release);
+  return there == nullptr;
 }
 
 bool Registry::GrowTableLocked() noexcept {
@@ -255,16 +269,37 @@ bool Registry::GrowTableLocked() noexcept {
   if (table == nullptr) {
     return false;
   }
+  series_count_ = 0;
   for (size_t i = 0; old != nullptr && i < old->capacity; ++i) {
     Series* series = old->entries()[i].series.load(std::memory_order_relaxed);
-    if (series != nullptr) {
+    if (series != nullptr &&
+        !series->is_removed.load(std::memory_order_relaxed)) {
       InsertLocked(table, series);
+      ++series_count_;
     }
   }
   // The old table stays as it is: readers may be in it, and miss only what is
   // added from now on; a miss is looked up again under the lock.
   table_.store(table, std::memory_order_release);
   return true;
+}
+
+bool OrderByName(const Family* family, const LabelPair* labels,
+                 size_t label_count, std::string_view* values) noexcept {
+  const StringListView& names = family->definition.label_names;
+  size_t index = 0;
+  size_t found_count = 0;
+  for (const std::string_view name : names) {
+    for (size_t i = 0; i < label_count; ++i) {
+      if (labels[i].name == name) {
+        values[index] = labels[i].value;
+        ++found_count;
+        break;
+      }
+    }
+    ++index;
+  }
+  return found_count == names.size() && label_count == names.size();
 }
 
 }  // namespace tine::internal

@@ -3,9 +3,10 @@
 //
 // Append-only, in memory that is copied on fork. Entries never move and are
 // never freed; an entry is complete before the one store that makes it
-// findable. So look-ups take no lock, and the copy that a forked child gets is
-// consistent whatever another thread was doing. Adding needs the slow-path lock
-// (functions ending in Locked).
+// findable, and a series is removed by one store, too. So look-ups take no
+// lock, and the copy that a forked child gets is consistent whatever another
+// thread was doing. Changes need the slow-path lock (functions ending in
+// Locked).
 
 #ifndef TINE_WRITER_REGISTRY_H_
 #define TINE_WRITER_REGISTRY_H_
@@ -53,6 +54,9 @@ struct Series {
   uint64_t hash = 0;
   StringListView label_values;
   Series* next_in_chunk = nullptr;
+  // For good: not to be found, and not to be published in this process or its
+  // children any more. Its cells stay its own.
+  std::atomic<bool> is_removed{false};
 };
 
 class Registry {
@@ -80,7 +84,11 @@ class Registry {
   // Makes it findable.
   void PublishSeriesLocked(Series* series) noexcept;
 
-  // The series of a chunk, newest first.
+  // Makes it unfindable. `record_bytes` is what its REMOVED record takes; 0:
+  // it was published nowhere.
+  void RemoveSeriesLocked(Series* series, size_t record_bytes) noexcept;
+
+  // The series of a chunk, newest first, removed ones included.
   Series* ChunkSeriesLocked(uint32_t chunk) const noexcept {
     return chunk_series_[chunk].load(std::memory_order_relaxed);
   }
@@ -112,7 +120,8 @@ class Registry {
   };
 
   Table* NewTableLocked(size_t capacity) noexcept;
-  static void InsertLocked(Table* table, Series* series) noexcept;
+  // False when it took the place of one that was removed.
+  static bool InsertLocked(Table* table, Series* series) noexcept;
   bool GrowTableLocked() noexcept;
 
   std::atomic<Family*> families_{nullptr};
@@ -126,6 +135,12 @@ class Registry {
   std::atomic<uint32_t> next_cell_{0};
   std::atomic<Series*> chunk_series_[kMaxChunks] = {};
 };
+
+// The values of `labels`, which are given by name, in the order of the family's
+// label names, into `values` (kMaxLabelCount of them). False when the names are
+// not just the family's.
+bool OrderByName(const Family* family, const LabelPair* labels,
+                 size_t label_count, std::string_view* values) noexcept;
 
 // The one registry; constant-initialised, so that namespace-scope metrics of
 // any translation unit may use it.

@@ -27,6 +27,7 @@ WRITER_SRCS = [
     "registration.cc",
     "registry.cc",
     "registry.h",
+    "removal.cc",
     "settings.cc",
     "settings.h",
     "slow_path_lock.cc",

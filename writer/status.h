@@ -19,6 +19,7 @@ enum class ErrorCode {
   kLimitReached = 8,     // out of memory, or of room for families
   kFileUnavailable = 9,  // no metric file can be made; the message says why
   kBusy = 10,            // another thread was in the way for too long
+  kRemoved = 11,         // the series was removed: what it counts is not served
 };
 
 // The outcome of a registration or of a set-up call. Copyable; holds no

@@ -18,6 +18,9 @@
 // like status(), allocates it.) When the metrics directory is missing or full,
 // metrics become a counted no-op (process.h) and the program runs on.
 //
+// Families with labels let go of series that come no more: Remove() and Clear()
+// (family.h says what becomes of counts and of handles that were kept).
+//
 // Any way of forking is safe: fork(), _Fork(), clone(). One limit, for
 // completeness: a signal handler that calls clone() itself (not fork()) and
 // happens to interrupt an increment exactly between its load and its add lets

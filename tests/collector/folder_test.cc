@@ -4,11 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -19,6 +15,7 @@
 
 #include "tests/testing/metric_file_builder.h"
 #include "tests/testing/one_shot_scrape.h"
+#include "tests/testing/stop_at_system_call.h"
 #include "tests/testing/test_directory.h"
 
 namespace tine::collector {
@@ -294,30 +291,10 @@ class FolderCrashTest : public FolderTest {
     return *numbers;
   }
 
-  // Runs a fold up to its `count`th stop (each system call has one before and
-  // one after), calls `use`, and kills it there. False when it was over before.
+  // See StopAtSystemCall.
   bool StopFold(int count, const std::function<void()>& use) {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-      ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-      ::raise(SIGSTOP);
-      NewFolder()->FoldNow();
-      ::_exit(0);
-    }
-    int status = 0;
-    ::waitpid(pid, &status, 0);
-    for (int i = 0; i < count && WIFSTOPPED(status); ++i) {
-      ::ptrace(PTRACE_SYSCALL, pid, nullptr, nullptr);
-      ::waitpid(pid, &status, 0);
-    }
-    if (!WIFSTOPPED(status)) {
-      EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-      return false;
-    }
-    use();
-    ::kill(pid, SIGKILL);
-    ::waitpid(pid, &status, 0);
-    return true;
+    return testing::StopAtSystemCall(
+        count, [this] { NewFolder()->FoldNow(); }, use);
   }
 
   void RemoveEverything() const {

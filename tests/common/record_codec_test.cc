@@ -210,6 +210,24 @@ TEST(RecordCodecTest, CellsHeaderComesBack) {
   EXPECT_EQ(cells.chunk, 0xffffffffu);
 }
 
+TEST(RecordCodecTest, RemovedComesBack) {
+  std::vector<uint8_t> bytes(format::kRecordAlignment, 0xee);
+  RemovedView removed;
+  removed.first_cell = 0xfffffffe;
+  removed.removed_wall_ns = 1234567890123456789;
+  EncodeRemoved(removed, bytes.data());
+  RemovedView back;
+  ASSERT_EQ(DecodeRemovedUntrusted(bytes.data(), &back), DamageReason::kNone);
+  EXPECT_EQ(back.first_cell, removed.first_cell);
+  EXPECT_EQ(back.removed_wall_ns, removed.removed_wall_ns);
+  for (size_t bit = 8 * 4; bit < 8 * bytes.size(); ++bit) {
+    bytes[bit / 8] ^= static_cast<uint8_t>(1 << (bit % 8));
+    EXPECT_EQ(DecodeRemovedUntrusted(bytes.data(), &back),
+              DamageReason::kRecordChecksum);
+    bytes[bit / 8] ^= static_cast<uint8_t>(1 << (bit % 8));
+  }
+}
+
 TEST(RecordCodecTest, CellCountsAreAsInFormat) {
   EXPECT_EQ(CellCountOf(MetricType::kCounter, GaugeMode::kNone, 0), 1u);
   EXPECT_EQ(CellCountOf(MetricType::kUpDownCounter, GaugeMode::kSum, 0), 1u);

@@ -97,6 +97,10 @@ TEST(RecordLayoutTest, RecordsAreAsInFormat) {
                 FIELD(SeriesRecord, cell_count, 28, 2),
                 FIELD(SeriesRecord, label_value_count, 30, 2)},
                32);
+  ExpectLayout({FIELD(RemovedRecord, first_cell, 12, 4),
+                FIELD(RemovedRecord, removed_wall_ns, 16, 8),
+                FIELD(RemovedRecord, reserved, 24, 40)},
+               64);
   ExpectLayout(
       {FIELD(CellsRecord, slot, 12, 4), FIELD(CellsRecord, chunk, 16, 4),
        FIELD(CellsRecord, reserved, 20, 44),
@@ -107,6 +111,11 @@ TEST(RecordLayoutTest, RecordsAreAsInFormat) {
 TEST(RecordLayoutTest, NumbersAreAsInFormat) {
   EXPECT_EQ(static_cast<int>(RecordKind::kFamily), 1);
   EXPECT_EQ(static_cast<int>(RecordKind::kSeries), 2);
+  EXPECT_EQ(static_cast<int>(RecordKind::kRemoved), 3);
+  EXPECT_EQ(static_cast<int>(RecordKind::kArchive), 4);
+  EXPECT_EQ(static_cast<int>(RecordKind::kFolded), 5);
+  EXPECT_EQ(static_cast<int>(RecordKind::kOrigins), 6);
+  EXPECT_EQ(static_cast<int>(RecordKind::kTaken), 7);
   EXPECT_EQ(static_cast<int>(RecordKind::kCells), 0x8001);
   EXPECT_EQ(static_cast<int>(MetricType::kCounter), 1);
   EXPECT_EQ(static_cast<int>(MetricType::kGauge), 2);

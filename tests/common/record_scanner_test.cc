@@ -67,6 +67,17 @@ TEST(RecordScannerTest, GoldenFilesSayWhatTheyWereMadeToSay) {
   }
 }
 
+TEST(RecordScannerTest, RemovedSeriesAreToldOfWithTheirCells) {
+  std::vector<std::string> removed;
+  for (const std::string& line : ScanFile(ReadGolden("removed")).lines) {
+    if (line.find("removed") != std::string::npos) {
+      removed.push_back(line.substr(line.find(' ') + 1));
+    }
+  }
+  EXPECT_THAT(removed, ElementsAre("removed cells 1+1", "removed cells 2+1",
+                                   "removed cells 4+1", "removed cells 5+3"));
+}
+
 TEST(RecordScannerTest, UnknownKindsAreCheckedAndSkippedByTheirLength) {
   EXPECT_THAT(
       ScanFile(ReadGolden("newer_minor")).lines,
@@ -208,8 +219,8 @@ void CheckFlippedBit(const std::vector<uint8_t>& bytes, size_t bit,
 }
 
 TEST(RecordScannerCorruptionTest, NoFlippedBitCrashesAndThePrefixIsKept) {
-  for (const std::string name :
-       {"counter_u64", "gauge_most_recent", "newer_minor", "process_labels"}) {
+  for (const std::string name : {"counter_u64", "gauge_most_recent",
+                                 "newer_minor", "process_labels", "removed"}) {
     std::vector<uint8_t> bytes = ReadGolden(name);
     const std::vector<std::string> whole = ScanFile(bytes).lines;
     const std::vector<uint64_t> offsets = RecordOffsets(bytes);
@@ -333,6 +344,31 @@ TEST_F(ContradictionTest, PrivateBlockBeforeTheSharedOne) {
   Change<uint32_t>(kEnd, 12, 1);
   Change<uint32_t>(kEnd, 16, 9);
   ExpectDamage(DamageReason::kCellRange, kEnd);
+}
+
+TEST_F(ContradictionTest, RemovalOfNoSeries) {
+  // A copy of the series' record becomes the removal of it.
+  AppendCopy(&bytes_, kSeries);
+  std::fill(bytes_.begin() + kEnd + 24, bytes_.end(), 0);
+  Change<uint16_t>(kEnd, 4, 3);
+  Change<uint32_t>(kEnd, 12, 0);
+  EXPECT_EQ(ScanFile(bytes_).damage.reason, DamageReason::kNone);
+  for (const uint32_t cell : {1u, 511u, 512u, 0xffffffffu}) {
+    Change(kEnd, 12, cell);
+    ExpectDamage(DamageReason::kRecordFields, kEnd);
+  }
+}
+
+TEST_F(ContradictionTest, SecondRemovalOfASeries) {
+  AppendCopy(&bytes_, kSeries);
+  std::fill(bytes_.begin() + kEnd + 24, bytes_.end(), 0);
+  Change<uint16_t>(kEnd, 4, 3);
+  Change<uint32_t>(kEnd, 12, 0);
+  AppendCopy(&bytes_, kEnd);
+  const ScannedFile scanned = ScanFile(bytes_);
+  EXPECT_EQ(scanned.damage.reason, DamageReason::kRecordFields);
+  EXPECT_EQ(scanned.damage.offset, kEnd + 64);
+  EXPECT_EQ(scanned.lines.back(), "8384: removed cells 0+1");
 }
 
 TEST_F(ContradictionTest, KindZero) {

@@ -40,6 +40,12 @@ class RecordingVisitor : public RecordVisitor {
     lines.push_back(At(offset) + "cells slot " + std::to_string(cells.slot) +
                     " chunk " + std::to_string(cells.chunk));
   }
+  void OnRemoved(uint64_t offset, const RemovedView& removed,
+                 uint32_t cell_count) override {
+    lines.push_back(At(offset) + "removed cells " +
+                    std::to_string(removed.first_cell) + "+" +
+                    std::to_string(cell_count));
+  }
   void OnUnknown(uint64_t offset, uint16_t kind,
                  uint32_t record_bytes) override {
     lines.push_back(At(offset) + "unknown " + std::to_string(kind) + " bytes " +

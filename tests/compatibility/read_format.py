@@ -66,7 +66,7 @@ def read(data):
     labels = strings(data, 128, 2 + 2 * struct.unpack_from('<H', data, 124)[0])
     for pair in zip(labels[2::2], labels[3::2]):
         yield 'process %s=%r' % pair
-    families, all_series, blocks, at = {}, [], {}, 4096
+    families, all_series, removed, blocks, at = {}, [], set(), {}, 4096
     while at < len(data):
         size, kind, _, crc = struct.unpack_from('<IHHI', data, at)
         record = data[at:at + 8] + bytes(4) + data[at + 12:at + size]
@@ -84,12 +84,16 @@ def read(data):
                 '<IQIHH', record, 12)
             values = strings(record, 32, label_count)
             all_series.append((families[family], first, count, values))
+        elif kind == 3:
+            removed.update(struct.unpack_from('<I', record, 12))
         elif kind == 0x8001:
             slot, chunk = struct.unpack_from('<II', record, 12)
             block = struct.unpack_from('<512Q', record, 64)
             blocks.setdefault(chunk, {})[slot] = block
         at += size
     for (name, names, kinds), first, count, values in all_series:
+        if first in removed and kinds[0] in (2, 5):
+            continue  # a gauge of either kind
         slots, begin = blocks[first // 512], first % 512
         rows = [slots[slot][begin:begin + count] for slot in sorted(slots)]
         labels = ','.join('%s=%r' % pair for pair in zip(names, values))

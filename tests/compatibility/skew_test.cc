@@ -80,6 +80,13 @@ const ServedNumbers& GoldenNumbers() {
       {"a_neighbour_seconds_bucket{method=GET}[1]", 3},
       {"a_neighbour_seconds_bucket{method=GET}[+Inf]", 1},
       {"a_neighbour_seconds_sum{method=GET}", 2.25},
+      // removed; nobody has taken its counters
+      {"jobs_total{queue=mail}", 42},
+      {"jobs_total{queue=disk}", 32},
+      {"room_celsius{place=cellar}", 2.5},
+      {"job_seconds_bucket{queue=mail}[1]", 2},
+      {"job_seconds_bucket{queue=mail}[+Inf]", 2},
+      {"job_seconds_sum{queue=mail}", 0.75},
   };
   return *numbers;
 }
@@ -171,6 +178,8 @@ void UseAllThatIsReserved(Bytes* bytes) {
     uint8_t* record = bytes->data() + offset;
     if (kind == 0x8001) {
       std::fill(record + 20, record + 64, 0xff);
+    } else if (kind == 3) {
+      std::fill(record + 24, record + 64, 0xff);
     } else if (kind == 1 || kind == 2) {
       record[15] |= kind == 1 ? 0xff : 0;
       std::fill(record + ContentBytes(*bytes, offset), record + record_bytes,
@@ -195,7 +204,7 @@ TEST_F(SkewTest, LaterMinorVersionThatUsesAllThatIsReservedReadsTheSame) {
 }
 
 TEST_F(SkewTest, RecordKindsOfALaterVersionAreSkippedWhereverTheyStand) {
-  for (const uint16_t kind : {3, 4, 0x7fff, 0x8000, 0x8002, 0xffff}) {
+  for (const uint16_t kind : {4, 7, 8, 0x7fff, 0x8000, 0x8002, 0xffff}) {
     SCOPED_TRACE(kind);
     PlaceGolden([kind](Bytes* bytes) {
       // Behind every record.

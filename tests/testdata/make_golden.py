@@ -13,10 +13,10 @@ import sys
 import zlib
 
 MAGIC = b'TINE\r\n\x1a\n'
-FAMILY, SERIES, CELLS = 1, 2, 0x8001
+FAMILY, SERIES, REMOVED, CELLS = 1, 2, 3, 0x8001
 COUNTER, GAUGE, HISTOGRAM, SUMMARY, UP_DOWN_COUNTER = 1, 2, 3, 4, 5
 U64, F64, I64 = 1, 2, 3
-ALL, SUM, LIVE_SUM, MOST_RECENT = 1, 3, 4, 9
+ALL, SUM, LIVE_SUM, MAX, MOST_RECENT = 1, 3, 4, 7, 9
 UNSET_GAUGE = 0x7FF454494E450000
 # 2025-06-01T12:00:00Z; the series come one second later.
 CREATED_WALL_NS = 1748779200 * 10**9
@@ -82,6 +82,11 @@ def series(family_offset, first_cell, cell_count, values=()):
     record += b''.join(text(value) for value in values)
     size = 12 + len(record) + -(12 + len(record)) % 64
     return sealed(padded(struct.pack('<IHHI', size, SERIES, 0, 0) + record))
+
+
+def removed(first_cell):
+    return sealed(padded(struct.pack('<IHHIIQ', 64, REMOVED, 0, 0, first_cell,
+                                     SERIES_WALL_NS + 10**9)))
 
 
 def cells(slot, chunk, values):
@@ -291,6 +296,31 @@ def make_neighbour():
     ]))
 
 
+def make_removed():
+    """Series that the process no longer holds, and one that it has again."""
+    return metric_file(13, with_offsets([
+        cells(0, 0, {0: 42, 1: 5, 2: gauge(1.5), 3: gauge(2.5), 4: 2**64 - 3,
+                     5: 1, 6: 2, 7: f64(0.5), 8: 7}),
+        family('jobs_total', COUNTER, U64, labels=['queue']),
+        lambda at: series(at[1], 0, 1, ['mail']),
+        lambda at: series(at[1], 1, 1, ['disk']),
+        removed(1),
+        family('room_celsius', GAUGE, F64, mode=MAX, labels=['place']),
+        lambda at: series(at[5], 2, 1, ['roof']),
+        lambda at: series(at[5], 3, 1, ['cellar']),
+        removed(2),
+        family('jobs_in_flight', UP_DOWN_COUNTER, I64, mode=SUM,
+               labels=['queue']),
+        lambda at: series(at[9], 4, 1, ['mail']),
+        removed(4),
+        family('job_seconds', HISTOGRAM, F64, bounds=[1.0], labels=['queue']),
+        lambda at: series(at[12], 5, 3, ['mail']),
+        lambda at: series(at[1], 8, 1, ['disk']),
+        cells(3, 0, {1: 20, 5: 1, 7: f64(0.25)}),
+        removed(5),
+    ]), state=1)
+
+
 GOLDEN = {
     'counter_f64.tine': make_counter_f64,
     'counter_u64.tine': make_counter_u64,
@@ -302,6 +332,7 @@ GOLDEN = {
     'neighbour.tine': make_neighbour,
     'newer_minor.tine': make_newer_minor,
     'process_labels.tine': make_process_labels,
+    'removed.tine': make_removed,
     'summary.tine': make_summary,
     'up_down_counter.tine': make_up_down_counter,
 }

@@ -250,6 +250,14 @@ uint32_t MetricFileBuilder::AddSeries(
   return first_cell;
 }
 
+void MetricFileBuilder::RemoveSeries(uint32_t first_cell) {
+  RemovedView view;
+  view.first_cell = first_cell;
+  view.removed_wall_ns = 2;
+  EncodeRemoved(view, Reserve(format::kRecordAlignment));
+  Publish(format::kRecordAlignment);
+}
+
 void MetricFileBuilder::AddBlock(uint32_t slot, uint32_t chunk) {
   const uint64_t offset = used_;
   EncodeCellsHeader({slot, chunk}, Reserve(format::kCellsRecordBytes));

@@ -75,6 +75,7 @@ class MetricFileBuilder {
   // first one's index.
   uint32_t AddSeries(uint32_t family_offset,
                      const std::vector<std::string>& label_values = {});
+  void RemoveSeries(uint32_t first_cell);
   // Since when the process has the series that are added from now on.
   void set_series_created_wall_ns(uint64_t wall_ns) {
     series_created_wall_ns_ = wall_ns;

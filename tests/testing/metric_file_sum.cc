@@ -39,6 +39,7 @@ struct SeriesPlace {
   std::string key;
   uint32_t first_cell;
   uint32_t cell_count;
+  bool is_removed = false;
 };
 
 class Collected : public RecordVisitor {
@@ -64,7 +65,17 @@ class Collected : public RecordVisitor {
     if (series.label_values.size() != 0) {
       key += "{" + values + "}";
     }
-    places.push_back({key, series.first_cell, series.cell_count});
+    places.push_back({key, series.first_cell, series.cell_count, false});
+  }
+  void OnRemoved(uint64_t /*offset*/, const RemovedView& removed,
+                 uint32_t cell_count) override {
+    const auto place = std::find_if(
+        places.rbegin(), places.rend(), [&](const SeriesPlace& of) {
+          return of.first_cell == removed.first_cell &&
+                 of.cell_count == cell_count;
+        });
+    place->is_removed = true;
+    ++text_->removed_count;
   }
   void OnCells(uint64_t offset, const CellsView& cells) override {
     text_->blocks.push_back(cells);
@@ -167,8 +178,8 @@ SeriesCells CellsOf(const SeriesPlace& place, const MetricFileText& text,
 
 // Two SERIES records of the same labels are added.
 void AddSeries(const std::string& key, const SeriesCells& more,
-               MetricFileText* text) {
-  const auto [at, is_new] = text->series.emplace(key, more);
+               std::map<std::string, SeriesCells>* series) {
+  const auto [at, is_new] = series->emplace(key, more);
   for (size_t k = 0; !is_new && k < more.u64.size(); ++k) {
     at->second.u64.at(k) += more.u64[k];
     at->second.f64.at(k) += more.f64[k];
@@ -195,7 +206,8 @@ MetricFileText ReadMetricFile(const std::string& path,
     blocks.push_back(ReadAt(fd.get(), offset, 8 * kCellsPerBlock));
   }
   for (const SeriesPlace& place : visitor.places) {
-    AddSeries(place.key, CellsOf(place, text, blocks), &text);
+    AddSeries(place.key, CellsOf(place, text, blocks),
+              place.is_removed ? &text.removed : &text.series);
   }
   return text;
 }

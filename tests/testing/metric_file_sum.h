@@ -53,6 +53,8 @@ struct MetricFileText {
   std::map<std::string, FamilyText> families;
   // By "name", or "name{value,value}" where there are labels.
   std::map<std::string, SeriesCells> series;
+  std::map<std::string, SeriesCells> removed;  // and no longer among `series`
+  size_t removed_count = 0;                    // REMOVED records
   std::vector<CellsView> blocks;
 };
 

@@ -21,6 +21,7 @@ enum : int { kU64 = 1, kF64, kI64 };
 enum : uint32_t {
   kFamily = 1,
   kSeries = 2,
+  kRemoved = 3,
   kCells = 0x8001,
   kMutable = 0x8000
 };
@@ -294,6 +295,8 @@ std::string SlowReader::TakeRecord(const Bytes& file, uint64_t at,
       return TakeFamily(file, at, size_bytes);
     case kSeries:
       return TakeSeries(file, at, size_bytes);
+    case kRemoved:
+      return TakeRemoved(file, at);
     case kCells:
       return TakeCells(file, at);
     default:
@@ -383,6 +386,17 @@ std::string SlowReader::TakeSeries(const Bytes& file, uint64_t at,
   }
   series_.push_back(series);
   return "";
+}
+
+std::string SlowReader::TakeRemoved(const Bytes& file, uint64_t at) {
+  const uint64_t first_cell = Number(file, at + 12, 4);
+  for (Series& series : series_) {
+    if (series.first_cell == first_cell && !series.is_removed) {
+      series.is_removed = true;
+      return "";
+    }
+  }
+  return "record_fields";
 }
 
 std::string SlowReader::TakeCells(const Bytes& file, uint64_t at) {
@@ -516,6 +530,9 @@ std::string SlowReader::LabelsOf(const Series& series) const {
 void SlowReader::AddSamples(const Series& series, const Numbers& numbers,
                             std::map<std::string, double>* samples) const {
   const Family& family = series.family;
+  if (series.is_removed && (family.type == kGauge || family.type == kUpDown)) {
+    return;
+  }
   const std::string labels = LabelsOf(series);
   const bool is_read = !numbers.u64.empty();
   const auto add = [&](const char* suffix, double value) {

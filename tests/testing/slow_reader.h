@@ -55,6 +55,7 @@ class SlowReader {
     Family family;
     std::vector<std::string> label_values;
     uint64_t first_cell = 0;
+    bool is_removed = false;
   };
   // A series' cells, summed over slots, in both kinds; and slot 0's.
   struct Numbers {
@@ -71,6 +72,7 @@ class SlowReader {
   std::string TakeRecord(const Bytes& file, uint64_t at, uint64_t size_bytes);
   std::string TakeFamily(const Bytes& file, uint64_t at, uint64_t size_bytes);
   std::string TakeSeries(const Bytes& file, uint64_t at, uint64_t size_bytes);
+  std::string TakeRemoved(const Bytes& file, uint64_t at);
   std::string TakeCells(const Bytes& file, uint64_t at);
   void ReadNumbers(const Bytes& file);
   // The leading cells of a family's series that are u64 and never fall.

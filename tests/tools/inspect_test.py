@@ -64,6 +64,15 @@ class DumpTest(InspectTest):
                      '  up_total 1\n'):
             self.assertIn(part, result.stdout)
 
+    def test_removed_series_is_said_to_be_removed(self):
+        result = inspect(golden_path('removed.tine'))
+        for part in ('REMOVED 64 bytes: jobs_total{queue="disk"}, cells 1 to '
+                     '1, at 2025-06-01T12:00:02.000000000Z',
+                     '  jobs_total{queue="disk"} 25, removed\n',
+                     '  jobs_total{queue="disk"} 7\n',
+                     '  room_celsius{place="roof"} 1.5, removed\n'):
+            self.assertIn(part, result.stdout)
+
     def test_values_are_summed_over_slots(self):
         for name, line in (
                 ('summary', 'size_bytes count 1099511627780 sum 0.35'),

@@ -52,6 +52,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"checksum_after_publish", FirstTouchOfASeries},
         Mistake{"series_published_one_by_one", ChunkOfManySeries},
         Mistake{"series_published_before_its_cells", ChunkOfManySeries},
+        Mistake{"removal_published_before_its_record", RemovalAndANewSeries},
         Mistake{"pointer_before_publish", BlockUsedByAnotherThread},
         Mistake{"add_in_two_steps", SharedAdds},
         Mistake{"rename_before_lock", InitMakesTheFile},

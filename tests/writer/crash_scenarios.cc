@@ -288,6 +288,24 @@ CrashScenario OverflowFile() {
   return scenario;
 }
 
+// (A gauge, because its removal is served at once.)
+CrashScenario RemovalAndANewSeries() {
+  const auto served = [](double value) {
+    return ServedNumbers{{"c_total{}", 0}, {"g{l=b}", value}};
+  };
+  return {"RemovalAndANewSeries",
+          [](const Stage& stage) {
+            const Counter counter("c_total", "c");
+            const GaugeFamily family("g", "g", {"l"}, GaugeMode::kMax);
+            family.WithLabels("b").Set(1);
+            stage.Begin();
+            family.Remove("b");
+            family.WithLabels("b").Set(2);
+            stage.End();
+          },
+          {served(1), {{"c_total{}", 0}}, served(2)}};
+}
+
 // ---- Changing cells ---------------------------------------------------------
 
 CrashScenario CounterAdds() {
@@ -569,6 +587,7 @@ std::vector<CrashScenario> KillableCrashScenarios() {
           PrivateBlock(),
           GrowthForASeries(),
           GrowthForAPrivateBlock(),
+          RemovalAndANewSeries(),
           CounterAdds(),
           SharedAdds(),
           Observations()};

@@ -18,6 +18,7 @@ CrashScenario GrowthForASeries();
 CrashScenario GrowthForAPrivateBlock();
 CrashScenario GrowthThatFails();
 CrashScenario OverflowFile();
+CrashScenario RemovalAndANewSeries();
 
 // Changing cells.
 CrashScenario CounterAdds();

@@ -100,6 +100,8 @@ TEST_F(NoMallocTest, CountingAndLookingUpDoNotCallIt) {
     const Gauge gauge("g", "g", GaugeMode::kMax);
     const Histogram histogram("h", "h", {1, 2});
     const CounterFamily family("d_total", "d", {"l"});
+    const DoubleCounterFamily seconds_by_label("e_total", "e", {"l"});
+    seconds_by_label.WithLabels("a").Increment(1);
     std::atomic<bool> is_thread_ready{false};
     std::atomic<int> running{1};
     // Also in a thread that counts for the first time.
@@ -127,6 +129,10 @@ TEST_F(NoMallocTest, CountingAndLookingUpDoNotCallIt) {
       family.WithLabels(label).Increment();
       family.With({{"l", label}}).Increment();
     }
+    family.WithLabels("gone").Increment();
+    EXPECT_TRUE(family.Remove("gone"));
+    EXPECT_FALSE(family.Remove({{"l", "gone"}}));
+    EXPECT_TRUE(seconds_by_label.Clear());
     family.WithLabels("\xff").Increment();
     family.WithLabels("too", "many").Increment();
     family.With({{"wrong", "x"}}).Increment();
