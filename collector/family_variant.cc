@@ -252,8 +252,8 @@ void FamilyVariant::KeepEntries(const std::vector<bool>& is_kept,
       const MergedSeries& gone = family_.series[i];
       const uint64_t sample_bytes = SampleTextBytes(gone.labels);
       sample_text_bytes_ -= sample_bytes;
-      give_back(gone.owner, {0, 1, SampleCount() * sample_bytes,
-                             gone.is_overflow});
+      give_back(gone.owner,
+                {0, 1, SampleCount() * sample_bytes, gone.is_overflow});
     }
   }
   std::vector<uint32_t> new_entries(entries_.size(), kNone);

@@ -325,7 +325,8 @@ void FileSet::NoteSeriesLimit(const MetricFile& file, OwnerAccount* account) {
     return;
   }
   account->is_series_limit_noted = true;
-  log_.Log(LogLevel::kWarn, account,
+  log_.Log(
+      LogLevel::kWarn, account,
       "user " + std::to_string(account->uid) +
           " has more series than the limits allow, first in metric file " +
           file.name() +

@@ -143,10 +143,9 @@ FileSource::FamilyScan* FileSource::ScanOf(uint32_t family_number) {
 }
 
 StringListView FileSource::ValuesOf(const NewSeries& series) const {
-  return StringListView(
-      reinterpret_cast<const uint8_t*>(new_values_.data()) +
-          series.values_offset,
-      series.values_bytes, series.value_count);
+  return StringListView(reinterpret_cast<const uint8_t*>(new_values_.data()) +
+                            series.values_offset,
+                        series.values_bytes, series.value_count);
 }
 
 // What is gone is not made for this, but the archive may have it.

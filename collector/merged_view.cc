@@ -156,7 +156,8 @@ void MergedView::EndSweep(const FamilyVariant::UsesTargets& uses,
   };
   for (uint32_t i = 0; i < groups_.size(); ++i) {
     const FamilyGroup& group = *groups_[i];
-    series_count_ -= groups_[i]->Sweep(uses_[i], uses, count_and_give_back, &sums_);
+    series_count_ -=
+        groups_[i]->Sweep(uses_[i], uses, count_and_give_back, &sums_);
     conflict_count_ += group.has_conflict() ? 1 : 0;
     const auto it = group_indexes_.find(group.name());
     if (group.is_empty() && it != group_indexes_.end() && it->second == i) {

@@ -150,7 +150,7 @@ class MergedView {
   std::vector<uint32_t> free_groups_;  // nobody's, to be used again
   size_t conflict_count_ = 0;          // groups with more than one opinion
   size_t series_count_ = 0;            // of all variants, shown or not
-  size_t overflow_series_count_ = 0;  // of these
+  size_t overflow_series_count_ = 0;   // of these
   uint64_t refused_family_count_ = 0;
   std::optional<NewbornSeries> newborn_;
 

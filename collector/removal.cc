@@ -82,8 +82,7 @@ SeriesParts Removal::TakeInto(uint32_t now_s, const MergedView& view,
   view.ForEachSeries([&, &removed = removed,
                       &held = held](const MergedView::SeriesPart& part) {
     // An overflow series is nobody's to remove.
-    if (removed.contains(part.part.series) &&
-        !part.part.series->is_overflow &&
+    if (removed.contains(part.part.series) && !part.part.series->is_overflow &&
         next->stamps.Of(part.part.targets) != 0) {
       (held.contains(part.part.series) ? kept : leaving).push_back(part);
     }
