@@ -539,10 +539,21 @@ void SlowReader::AddSamples(const Series& series, const Numbers& numbers,
     (*samples)[family.name + suffix + "{" + labels + "}"] += value;
   };
   const size_t last = family.cell_count - 1;
-  if (family.type == kCounter) {
-    add("", !is_read                    ? 0
-            : family.value_kind == kF64 ? numbers.f64[0]
-                                        : static_cast<double>(numbers.u64[0]));
+  if (family.type == kCounter && family.value_kind == kU64) {
+    // Whole numbers are added as such, and stop at the top.
+    uint64_t total = 0;
+    for (size_t i = 0; i < series_.size() && i < numbers_.size(); ++i) {
+      const Family& other = series_[i].family;
+      if (other.type == kCounter && other.value_kind == kU64 &&
+          other.name == family.name && LabelsOf(series_[i]) == labels &&
+          !numbers_[i].u64.empty()) {
+        const uint64_t more = numbers_[i].u64[0];
+        total = total > UINT64_MAX - more ? UINT64_MAX : total + more;
+      }
+    }
+    (*samples)[family.name + "{" + labels + "}"] = static_cast<double>(total);
+  } else if (family.type == kCounter) {
+    add("", is_read ? numbers.f64[0] : 0);
   } else if (family.type == kUpDown) {
     add("", !is_read ? 0
                      : static_cast<double>(
