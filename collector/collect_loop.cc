@@ -30,16 +30,7 @@ constexpr int kMaxScrapeAttempts = 10;
 // The thread opens so many new files, then lets a scrape have the lock.
 constexpr size_t kOpenBatch = 64;
 
-uint64_t NowMs() { return NowNs(CLOCK_MONOTONIC) / 1'000'000; }
-
 uint64_t ThreadCpuMs() { return NowNs(CLOCK_THREAD_CPUTIME_ID) / 1'000'000; }
-
-uint64_t WallNowNs() {
-  timespec now;
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<uint64_t>(now.tv_nsec);
-}
 
 FileSet::Options FileSetOptions(const CollectorOptions& options) {
   FileSet::Options result;
@@ -62,7 +53,7 @@ Folder::Options FolderOptions(const CollectorOptions& options) {
 
 }  // namespace
 
-uint64_t Collector::NowMs() { return NowNs() / 1'000'000; }
+uint64_t Collector::NowMs() { return NowNs(CLOCK_MONOTONIC) / 1'000'000; }
 
 Collector::Collector(CollectorOptions options)
     : options_(std::move(options)),
@@ -303,7 +294,7 @@ void Collector::NoteReadinessLocked(uint64_t now_ms) {
 // Once in the life of each view.
 void Collector::BeginBirthsLocked() {
   if (options_.birth_at_zero_ms != 0 && !view_->has_begun_births()) {
-    view_->BeginBirths(WallNowNs(), options_.birth_at_zero_ms);
+    view_->BeginBirths(NowNs(CLOCK_REALTIME), options_.birth_at_zero_ms);
   }
 }
 

@@ -85,6 +85,9 @@ class FamilyVariant {
 
   // Brings family() up to date: order, then numbers.
   void Fill(const CellSums& sums);
+  bool HasSeries(std::string_view packed_labels) const {
+    return index_.find(packed_labels) != index_.end();
+  }
   // Until the next Fill, all samples of this series, if there is one.
   void ShowAsZero(std::string_view packed_labels);
 

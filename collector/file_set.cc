@@ -325,13 +325,13 @@ void FileSet::NoteSeriesLimit(const MetricFile& file, OwnerAccount* account) {
     return;
   }
   account->is_series_limit_noted = true;
-  log_.Log(
-      LogLevel::kWarn, account,
-      "user " + std::to_string(account->uid) +
-          " has more series than the limits allow, first in metric file " +
-          file.name() +
-          ": counts of further ones go to overflow series, gauges are left "
-          "out");
+  log_.Warn(account,
+            "user " + std::to_string(account->uid) +
+                " has more series than the limits allow, first in metric "
+                "file " +
+                file.name() +
+                ": counts of further ones go to overflow series, gauges are "
+                "left out");
 }
 
 // Nothing of it was ever good. It is removed when nobody iterates.
@@ -360,10 +360,12 @@ void FileSet::ReadForFold() {
 
 std::string_view FileSet::AssumeDead(const FileUuid& uuid) {
   std::string_view problem = "unknown";
-  const auto [begin, end] = by_uuid_.equal_range(uuid);
-  for (auto it = begin; it != end; ++it) {
-    Reopen(it->second);
-    if (!it->second->AssumeDead()) {
+  for (const auto& file : files_) {
+    if (file->is_quarantined() || file->writer().uuid != uuid) {
+      continue;
+    }
+    Reopen(file.get());
+    if (!file->AssumeDead()) {
       return "lock_held";
     }
     problem = "";

@@ -52,7 +52,7 @@ FoldReport Collector::PlanFold(const FoldRequest& request) {
   do {
     report = FoldReport();
     PrepareFoldLocked(request, &report);
-    files_->ReadDead();
+    files_->ReadForFold();
   } while (watcher_.directory_fd() >= 0 && folder_.IsStale() &&
            --attempts_left > 0);
   report.is_collector_running = folder_.IsLockHeldByAnother();

@@ -1,5 +1,7 @@
 #include "collector/newborn_series.h"
 
+#include <algorithm>
+
 namespace tine::collector {
 namespace {
 
@@ -18,6 +20,15 @@ void NewbornSeries::Add(FamilyVariant* variant) {
   if (NeverFalls(variant->type()) && series.created_wall_ns >= begin_wall_ns_) {
     newborn_.push_back({variant, series.labels.packed(), 0});
   }
+}
+
+void NewbornSeries::ForgetGone() {
+  newborn_.erase(
+      std::remove_if(newborn_.begin(), newborn_.end(),
+                     [](const Newborn& series) {
+                       return !series.variant->HasSeries(series.packed_labels);
+                     }),
+      newborn_.end());
 }
 
 void NewbornSeries::ShowAsZero(uint64_t now_ms) {

@@ -27,6 +27,9 @@ class NewbornSeries {
   // last one of its family().
   void Add(FamilyVariant* variant);
 
+  // After a sweep, before the view uses a family's place again.
+  void ForgetGone();
+
   // After the numbers were filled in, before they are served. `now_ms`: any
   // clock that never falls.
   void ShowAsZero(uint64_t now_ms);
