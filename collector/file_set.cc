@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "common/metric_file_name.h"
@@ -32,6 +33,12 @@ std::unique_ptr<DIR, CloseDirectory> OpenListing(int directory_fd) {
     fd.Release();
   }
   return std::unique_ptr<DIR, CloseDirectory>(directory);
+}
+
+// Null: there is no other one, or (with errno set) the rest cannot be had.
+const dirent* NextEntry(DIR* directory) {
+  errno = 0;
+  return ::readdir(directory);
 }
 
 uint64_t NowMs() {
@@ -115,12 +122,17 @@ bool FileSet::Rescan() {
   ++rescan_;
   temp_files_.clear();
   left_out_count_ = 0;
-  while (const dirent* entry = ::readdir(listing.get())) {
+  while (const dirent* entry = NextEntry(listing.get())) {
     if (ParseMetricFileName(entry->d_name).has_value()) {
       TakeListed(entry->d_name, entry->d_ino);
     } else if (IsTempFileName(entry->d_name)) {
       temp_files_.emplace_back(entry->d_name);
     }
+  }
+  // Cut short, it says nothing of what it has not named.
+  if (errno != 0) {
+    ++open_failures_["list_directory"];
+    return false;
   }
   std::vector<std::string> gone;
   for (const auto& [name, known] : names_) {

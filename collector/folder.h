@@ -124,6 +124,8 @@ class Folder {
   std::string_view Obstacle(const FileSet& files, Foldable* foldable) const;
   std::vector<Foldable> ChooseBatch(const FileSet& files);
   bool IsDiskAsRemembered();
+  // Somebody has removed it.
+  bool IsArchiveGone() const;
   bool AreKnownFilesStale(const FileSet& files) const;
   Archive NextArchive(const std::vector<Foldable>& batch,
                       const SeriesParts& expired, const FileSet& files,
