@@ -1,18 +1,13 @@
-// Folding: the sum is the same before, after and whatever is killed in between.
+// Folding: the sum is the same before and after. (Killed in between:
+// fold_scenario_test.)
 
 #include "collector/folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -225,89 +220,6 @@ TEST_F(FolderTest, DamagedArchiveIsSetAsideAndTheResetIsCounted) {
   EXPECT_THAT(result.statistics.folding.resets,
               ElementsAre(Pair("archive_damaged", 1u)));
   EXPECT_FALSE(std::filesystem::exists(archive));
-}
-
-// ---- Killed anywhere
-// ----------------------------------------------------------
-
-// A fold in a process of its own, stopped at each of its system calls.
-class FolderCrashTest : public FolderTest {
- protected:
-  // An archive of two folds, one file that the second fold could not remove,
-  // and new dead files.
-  void LeaveEverything() {
-    auto collector = NewFolder();
-    LeaveCounter("c_total", 1);
-    collector->FoldNow();
-    LeaveCounter("c_total", 10);
-    LeaveCounter("d_total", 5);
-    collector->FoldNow();
-    for (int i = 0; i < 3; ++i) {
-      LeaveCounter("c_total", 100);
-      LeaveCounter("e_total", 7);
-    }
-  }
-
-  static const ServedNumbers& Truth() {
-    static const auto* numbers = new ServedNumbers{
-        {"c_total{}", 311}, {"d_total{}", 5}, {"e_total{}", 21}};
-    return *numbers;
-  }
-
-  // Runs a fold up to its `count`th stop (each system call has one before and
-  // one after), calls `use`, and kills it there. False when it was over before.
-  bool StopFold(int count, const std::function<void()>& use) {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-      ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-      ::raise(SIGSTOP);
-      NewFolder()->FoldNow();
-      ::_exit(0);
-    }
-    int status = 0;
-    ::waitpid(pid, &status, 0);
-    for (int i = 0; i < count && WIFSTOPPED(status); ++i) {
-      ::ptrace(PTRACE_SYSCALL, pid, nullptr, nullptr);
-      ::waitpid(pid, &status, 0);
-    }
-    if (!WIFSTOPPED(status)) {
-      EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-      return false;
-    }
-    use();
-    ::kill(pid, SIGKILL);
-    ::waitpid(pid, &status, 0);
-    return true;
-  }
-
-  void RemoveEverything() const {
-    for (const auto& entry :
-         std::filesystem::directory_iterator(directory_.path())) {
-      std::filesystem::remove_all(entry.path());
-    }
-  }
-};
-
-TEST_F(FolderCrashTest, SumIsRightWhereverAFoldIsKilled) {
-  int points = 0;
-  for (bool is_over = false; !is_over && !HasFailure(); ++points) {
-    SCOPED_TRACE("killed at stop " + std::to_string(points));
-    LeaveEverything();
-    is_over = !StopFold(points, [this] {
-      EXPECT_EQ(ScrapeOnce(directory_.path()).numbers, Truth())
-          << "for a reader during the fold";
-    });
-    EXPECT_EQ(ScrapeOnce(directory_.path()).numbers, Truth());
-    auto next = NewFolder();
-    EXPECT_EQ(Scrape(next.get()).numbers, Truth());
-    next->FoldNow();
-    EXPECT_EQ(Scrape(next.get()).numbers, Truth());
-    EXPECT_THAT(MetricFiles(), ElementsAre());
-    EXPECT_EQ(ScrapeOnce(directory_.path()).numbers, Truth());
-    RemoveEverything();
-  }
-  std::printf("%d points\n", points);
-  EXPECT_GT(points, 100);
 }
 
 }  // namespace
