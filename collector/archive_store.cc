@@ -100,11 +100,7 @@ bool ArchiveStore::TryLock(absl::Status* status) {
     return false;
   }
   // A lock file that was removed meanwhile keeps nobody out.
-  struct stat held;
-  struct stat named;
-  if (::fstat(fd.get(), &held) != 0 ||
-      ::fstatat(directory_.get(), kLock, &named, AT_SYMLINK_NOFOLLOW) != 0 ||
-      held.st_ino != named.st_ino) {
+  if (!IsNamedLock(fd.get())) {
     return false;
   }
   lock_ = std::move(fd);
@@ -119,6 +115,22 @@ bool ArchiveStore::IsLockHeldByAnother() const {
   lock.l_whence = SEEK_SET;
   return !holds_lock() && fd.valid() &&
          ::fcntl(fd.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+bool ArchiveStore::IsNamedLock(int fd) const {
+  struct stat held;
+  struct stat named;
+  return ::fstat(fd, &held) == 0 &&
+         ::fstatat(directory_.get(), kLock, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         held.st_ino == named.st_ino;
+}
+
+bool ArchiveStore::KeepLock() {
+  if (lock_.valid() && !IsNamedLock(lock_.get())) {
+    lock_.Reset();
+    is_lasting_ = false;  // the next holder's archive is another
+  }
+  return lock_.valid();
 }
 
 absl::Status ArchiveStore::ReadIdentity(ArchiveIdentity* identity) const {
@@ -179,6 +191,7 @@ absl::Status ArchiveStore::Write(const std::vector<uint8_t>& bytes) {
       (is_durable_ && ::fsync(fd.get()) != 0)) {
     return ErrnoStatus("cannot write the next archive");
   }
+  is_lasting_ = false;
   // The one step that counts: whoever is killed before it has changed nothing,
   // whoever is killed after it has folded.
   if (::renameat(directory_.get(), kNext, directory_.get(), kArchive) != 0) {
@@ -186,10 +199,15 @@ absl::Status ArchiveStore::Write(const std::vector<uint8_t>& bytes) {
   }
   // If this fails the new archive is in place and yet may not last. The caller
   // then removes nothing, and finds at the next fold what it has here.
-  if (is_durable_ && ::fsync(directory_.get()) != 0) {
+  if (!MakeLast()) {
     return ErrnoStatus("cannot make the next archive last");
   }
   return absl::OkStatus();
+}
+
+bool ArchiveStore::MakeLast() {
+  is_lasting_ = is_lasting_ || !is_durable_ || ::fsync(directory_.get()) == 0;
+  return is_lasting_;
 }
 
 bool ArchiveStore::Reserve(size_t size_bytes) {

@@ -35,6 +35,9 @@ class ArchiveStore {
   // Makes nothing, unlike TryLock.
   bool IsLockHeldByAnother() const;
   bool holds_lock() const { return lock_.valid(); }
+  // A lock file that somebody has removed keeps nobody out any more: then the
+  // lock is given up. True when it is still held.
+  bool KeepLock();
 
   // OK and generation 0 when there is no archive.
   absl::Status ReadIdentity(ArchiveIdentity* identity) const;
@@ -48,6 +51,10 @@ class ArchiveStore {
   // (a disk that fails) the new one is and may not last: see ReadIdentity.
   absl::Status Write(const std::vector<uint8_t>& bytes);
 
+  // Makes the archive that is in place last, whoever has written it: before
+  // that, no file that is in it may go. False when the disk refuses.
+  bool MakeLast();
+
   // Sets memory aside for the next Write. False when there is none.
   bool Reserve(size_t size_bytes);
 
@@ -56,10 +63,12 @@ class ArchiveStore {
 
  private:
   UniqueFd OpenNext() const;
+  bool IsNamedLock(int fd) const;
 
   UniqueFd directory_;
   UniqueFd lock_;
   const bool is_durable_;
+  bool is_lasting_ = false;  // what is in place survives a loss of power
 };
 
 }  // namespace tine::collector

@@ -163,7 +163,9 @@ void Collector::CatchUpLocked(uint64_t now_ms, bool may_rescan) {
       hints_[name] = {now_ms + kFirstProbeMs, false};
     }
   }
-  is_rescan_needed_ |= now_ms - last_rescan_ms_ >= options_.rescan_interval_ms;
+  is_rescan_needed_ |=
+      now_ms - last_rescan_ms_ >= options_.rescan_interval_ms ||
+      (files_->directory_fd() >= 0 && !files_->has_listed());
   if (is_rescan_needed_ && may_rescan) {
     RescanLocked(now_ms);
   }

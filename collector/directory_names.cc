@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <memory>
 
 #include "common/unique_fd.h"
@@ -23,6 +24,12 @@ std::unique_ptr<DIR, CloseDirectory> OpenListing(int directory_fd) {
     fd.Release();
   }
   return std::unique_ptr<DIR, CloseDirectory>(directory);
+}
+
+// Null: there is no other one, or (with errno set) the rest cannot be had.
+const dirent* NextEntry(DIR* directory) {
+  errno = 0;
+  return ::readdir(directory);
 }
 
 }  // namespace
@@ -70,12 +77,19 @@ bool DirectoryNames::Rescan() {
   ++rescan_;
   temp_files_.clear();
   left_out_count_ = 0;
-  while (const dirent* entry = ::readdir(listing.get())) {
+  has_listed_ = true;
+  while (const dirent* entry = NextEntry(listing.get())) {
     if (ParseMetricFileName(entry->d_name).has_value()) {
       TakeListed(entry->d_name, entry->d_ino);
     } else if (IsTempFileName(entry->d_name)) {
       temp_files_.emplace_back(entry->d_name);
     }
+  }
+  // Cut short, it says nothing of what it has not named.
+  if (errno != 0) {
+    log_->CountOpenFailure("list_directory");
+    has_listed_ = false;
+    return false;
   }
   std::vector<std::string> gone;
   for (const auto& [name, known] : names_) {
@@ -91,8 +105,7 @@ bool DirectoryNames::Rescan() {
   for (const std::string& name : gone) {
     Look(name, /*may_be_dead=*/false);
   }
-  has_listed_ = true;
-  return true;
+  return has_listed_;
 }
 
 // Where the inode that the listing gives is the one we know, nothing has
@@ -117,9 +130,13 @@ void DirectoryNames::TakeListed(const std::string& name, uint64_t inode) {
   }
 }
 
-bool DirectoryNames::LookAtName(const std::string& name, struct stat* info) {
+Presence DirectoryNames::LookAtName(const std::string& name,
+                                    struct stat* info) {
   ++look_count_;
-  return ::fstatat(directory_fd_, name.c_str(), info, AT_SYMLINK_NOFOLLOW) == 0;
+  if (::fstatat(directory_fd_, name.c_str(), info, AT_SYMLINK_NOFOLLOW) == 0) {
+    return Presence::kThere;
+  }
+  return errno == ENOENT ? Presence::kGone : Presence::kUnknown;
 }
 
 bool DirectoryNames::Look(const std::string& name, bool may_be_dead) {
@@ -127,7 +144,13 @@ bool DirectoryNames::Look(const std::string& name, bool may_be_dead) {
     return false;
   }
   struct stat info;
-  const bool exists = LookAtName(name, &info);
+  const Presence presence = LookAtName(name, &info);
+  if (presence == Presence::kUnknown) {
+    log_->CountOpenFailure("look_at_name");
+    has_listed_ = false;  // asks for a rescan
+    return false;
+  }
+  const bool exists = presence == Presence::kThere;
   const auto leftover = leftovers_.find(name);
   if (leftover != leftovers_.end()) {
     if (exists && info.st_ino == leftover->second.inode) {

@@ -23,6 +23,9 @@
 
 namespace tine::collector {
 
+// Of a name in a directory. An error is no proof that it is not there.
+enum class Presence { kThere, kGone, kUnknown };
+
 enum class NameState : uint8_t { kPending, kUnopened, kRefused, kFollowed };
 
 // A name in the directory that has its owner's place.
@@ -86,7 +89,7 @@ class DirectoryNames {
   // See FileSet.
   bool Look(const std::string& name, bool may_be_dead);
   // False when it does not exist.
-  bool LookAtName(const std::string& name, struct stat* info);
+  Presence LookAtName(const std::string& name, struct stat* info);
 
   // Nothing: it has no place.
   Entry* Find(const std::string& name);
@@ -122,7 +125,7 @@ class DirectoryNames {
     return counts_[static_cast<size_t>(state)];
   }
   std::vector<RefusedFile> RefusedFiles() const;
-  // Has a listing succeeded since the directory was set?
+  // Has a listing succeeded since the directory was set, and every look since?
   bool has_listed() const { return has_listed_; }
   // At the last rescan: names of temporary files; files over a limit.
   const std::vector<std::string>& temp_files() const { return temp_files_; }

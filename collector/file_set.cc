@@ -68,9 +68,16 @@ void FileSet::Open(Entry* entry) {
     return;
   }
   struct stat info;
-  if (opened.is_gone ||
-      (!opened.fd.valid() && !names_.LookAtName(name, &info))) {
+  Presence presence = opened.is_gone ? Presence::kGone : Presence::kThere;
+  if (!opened.is_gone && !opened.fd.valid()) {
+    presence = names_.LookAtName(name, &info);
+  }
+  if (presence == Presence::kGone) {
     names_.Forget(entry);
+    return;
+  }
+  if (presence == Presence::kUnknown) {
+    names_.NoteUnopened(entry, "look_at_name");
     return;
   }
   if (!opened.fd.valid()) {

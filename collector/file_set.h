@@ -100,6 +100,8 @@ class FileSet {
 
   // Opens files set aside, at most `max_count`. True when none is left.
   bool OpenPending(size_t max_count);
+  // False: something could not be seen; a rescan is needed.
+  bool has_listed() const { return names_.has_listed(); }
   size_t pending_count() const { return names_.pending_count(); }
   // Is everything followed or refused that is in the directory?
   bool IsComplete() const {

@@ -179,7 +179,8 @@ absl::Status Folder::Load(MergedView* view) {
   if (is_damaged) {
     NoteReset("archive_damaged");
   } else if (before.generation != 0 &&
-             before.lineage != archive_.identity.lineage) {
+             (before.lineage != archive_.identity.lineage ||
+              before.generation > archive_.identity.generation)) {
     NoteReset("archive_replaced");
   }
   NoteArchive();
@@ -258,6 +259,7 @@ std::vector<MetricFile*> Folder::FilesOf(const std::vector<Foldable>& batch) {
 
 std::vector<Folder::Foldable> Folder::ChooseBatch(const FileSet& files) {
   std::vector<Foldable> batch;
+  absl::flat_hash_set<FileUuid, UuidHash> uuids;
   statistics_.blocked.clear();
   statistics_.waiting_files = 0;
   for (MetricFile* file : files.FinalFiles()) {
@@ -266,10 +268,14 @@ std::vector<Folder::Foldable> Folder::ChooseBatch(const FileSet& files) {
       continue;
     }
     Foldable foldable = {file, "", false};
-    const std::string_view obstacle =
+    std::string_view obstacle =
         archive_.folded.size() + batch.size() < options_.max_folded_files
             ? Obstacle(files, &foldable)
             : "list_full";
+    // Files of two users may have one uuid, the list has one entry for it.
+    if (obstacle.empty() && !uuids.insert(file->writer().uuid).second) {
+      obstacle = "uuid_in_use";
+    }
     if (obstacle.empty()) {
       batch.push_back(foldable);
     } else {
@@ -279,15 +285,24 @@ std::vector<Folder::Foldable> Folder::ChooseBatch(const FileSet& files) {
   return batch;
 }
 
+bool Folder::IsArchiveGone() const {
+  ArchiveIdentity on_disk;
+  return archive_.identity.generation != 0 &&
+         store_->ReadIdentity(&on_disk).ok() && on_disk.generation == 0;
+}
+
 bool Folder::IsDiskAsRemembered() {
   ArchiveIdentity on_disk;
+  absl::Status ignored;
+  const bool has_lock = store_->KeepLock() || store_->TryLock(&ignored);
   const absl::Status status = store_->ReadIdentity(&on_disk);
-  if (status.ok() &&
+  if (has_lock && status.ok() &&
       (on_disk == archive_.identity || on_disk.generation == 0)) {
     return true;
   }
-  NoteProblem(status.ok() ? "the archive was changed by another process"
-                          : std::string(status.message()));
+  NoteProblem(!status.ok() ? std::string(status.message())
+              : has_lock   ? "the archive was changed by another process"
+                           : "another process has taken the folding lock");
   is_loaded_ = false;  // read everything anew
   return false;
 }
@@ -303,8 +318,8 @@ std::vector<FileUuid> Folder::GoneFiles(const FileSet& files) const {
     present.insert(leftover.uuid);
   }
   for (const auto& [uuid, file] : archive_.folded) {
-    const bool may_come_back =
-        file.has_vanished && now_s - file.folded_at_s < kVanishedMemoryS;
+    const bool may_come_back = (file.has_vanished || file.is_kept) &&
+                               now_s - file.folded_at_s < kVanishedMemoryS;
     if (!present.contains(uuid) && !may_come_back) {
       gone.push_back(uuid);
     }
@@ -412,13 +427,18 @@ Folder::Outcome Folder::Fold(FileSet* files, const MergedView& view) {
       batch.empty() && statistics_.blocked.count("list_full") != 0;
   const bool has_work =
       !batch.empty() || !expired.empty() || removal.changes_archive() ||
+      IsArchiveGone() ||
       (AreKnownFilesStale(*files) && NowS() - written_s_ >= kKnownFilesS) ||
       (is_list_full && !GoneFiles(*files).empty());
   const bool is_done =
       !has_work || WriteArchive(batch, expired, removal, files, view);
   if (is_done) {
     removal.Finish();
-    RemoveFolded(files);
+    // Who loads an archive does not know whether its writer lived to make it
+    // last.
+    if (store_->MakeLast()) {
+      RemoveFolded(files);
+    }
     statistics_.has_reserve = store_->Reserve(archive_.file_bytes);
   }
   statistics_.fold_seconds +=

@@ -160,6 +160,8 @@ class Folder {
   std::vector<Foldable> ChooseBatch(const FileSet& files);
   static std::vector<MetricFile*> FilesOf(const std::vector<Foldable>& batch);
   bool IsDiskAsRemembered();
+  // Somebody has removed it.
+  bool IsArchiveGone() const;
   bool AreKnownFilesStale(const FileSet& files) const;
   Archive NextArchive(const std::vector<Foldable>& batch,
                       const SeriesParts& expired, const Removal& removal,

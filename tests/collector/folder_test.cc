@@ -1,4 +1,5 @@
-// Folding: the sum is the same before, after and whatever is killed in between.
+// Folding: the sum is the same before and after. (Killed in between:
+// fold_scenario_test.)
 
 #include "collector/folder.h"
 
@@ -8,7 +9,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
