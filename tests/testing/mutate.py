@@ -1,6 +1,6 @@
 """Makes mutants: copies of source files with known mistakes in them.
 
-    mutate.py MUTATIONS OUT_DIRECTORY SOURCE...
+    mutate.py MUTATIONS[,MUTATIONS...] OUT_DIRECTORY SOURCE...
 
 A test that has never failed may be blind. Each mutation is a mistake that
 somebody could make; a test shows that it sees it. All mutants of a library are
@@ -58,7 +58,8 @@ def mutate(path, text, mutations):
 
 
 def main():
-    mutations = parse(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
+    mutations = [mutation for path in sys.argv[1].split(",")
+                 for mutation in parse(pathlib.Path(path).read_text(encoding="utf-8"))]
     sources = {source: pathlib.Path(source) for source in sys.argv[3:]}
     for name, path, _, _ in mutations:
         if path not in sources:
