@@ -104,12 +104,13 @@ std::string FoldBench::StatePath(const std::string& name) const {
          name;
 }
 
-std::unique_ptr<Collector> FoldBench::NewFolder() const {
+std::unique_ptr<Collector> FoldBench::NewFolder(
+    uint32_t rescan_interval_ms) const {
   CollectorOptions options;
   options.directory = path();
   options.folding.state_directory = disk_path_;
   options.folding.may_fold = true;
-  options.rescan_interval_ms = 3'600'000;
+  options.rescan_interval_ms = rescan_interval_ms;
   return std::make_unique<Collector>(std::move(options));
 }
 

@@ -34,7 +34,9 @@ class FoldBench {
   std::string StatePath(const std::string& name) const;
 
   // Folds when told to.
-  std::unique_ptr<Collector> NewFolder() const;
+  // No slow rescan comes within a test, unless `rescan_interval_ms` says so.
+  std::unique_ptr<Collector> NewFolder(
+      uint32_t rescan_interval_ms = 3'600'000) const;
   // What a reader that starts now serves. On an exception: nothing, and a
   // failure of the test.
   testing::ServedNumbers ServedOnce() const;

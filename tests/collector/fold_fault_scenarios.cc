@@ -61,7 +61,8 @@ TraceResult FoldWith(const FoldBench& bench, const PlannedFailure& failure,
   const SharedStage stage;
   return testing::RunTraced(
       [&] {
-        auto collector = bench.NewFolder();
+        // What could not be opened is tried again with each rescan.
+        auto collector = bench.NewFolder(/*rescan_interval_ms=*/0);
         testing::SetStage(stage.get(), Stage::kAction);
         for (int i = 0; i < fold_count; ++i) {
           collector->FoldNow();
@@ -166,7 +167,8 @@ void ArchiveDoesNotLast() {
   const SharedStage stage;
   const TraceResult result = testing::RunTraced(
       [&] {
-        auto collector = bench.NewFolder();
+        // What could not be opened is tried again with each rescan.
+        auto collector = bench.NewFolder(/*rescan_interval_ms=*/0);
         testing::SetStage(stage.get(), Stage::kAction);
         for (int i = 0; i < 3; ++i) {
           collector->FoldNow();

@@ -83,13 +83,6 @@ std::vector<BuilderFamily> Families() {
   return families;
 }
 
-std::vector<BuilderFamily> Conflicting() {
-  BuilderFamily other_help = testing::CounterFamily("u_total", {"a", "b"});
-  other_help.help = "Another \\ text\nof two lines.";
-  return {testing::GaugeFamily("u_total", GaugeMode::kSum),
-          std::move(other_help), testing::CounterFamily("g1")};
-}
-
 void SetSeries(const BuilderFamily& family, uint32_t cell, Random* random,
                MetricFileBuilder* file) {
   using format::MetricType;
@@ -223,15 +216,9 @@ void FoldInParts(const FoldBench& bench, const std::string& elsewhere,
 void RunRound(Random* random) {
   const FoldBench bench;
   const testing::TestDirectory elsewhere;
-  // Which of several opinions of the dead about a family is served is a matter
-  // of when they were folded; so these are folded at once.
-  const bool has_conflicts = OneIn(4, random);
-  std::vector<BuilderFamily> families = Families();
-  if (has_conflicts) {
-    for (BuilderFamily& family : Conflicting()) {
-      families.push_back(std::move(family));
-    }
-  }
+  // Without conflicts: which of several opinions that only dead writers held is
+  // served is a matter of when they were folded.
+  const std::vector<BuilderFamily> families = Families();
   std::unique_ptr<MetricFileBuilder> live;
   if (OneIn(2, random)) {
     live = NewFile(bench.path(), families, random);
@@ -242,7 +229,7 @@ void RunRound(Random* random) {
     names.push_back(NewFile(bench.path(), families, random)->name());
   }
   const Served before = ServeOnce(bench.path());
-  if (has_conflicts || OneIn(3, random)) {
+  if (OneIn(3, random)) {
     bench.NewFolder()->FoldNow();
   } else {
     for (const std::string& name : names) {

@@ -115,7 +115,9 @@ TEST(RecordLayoutTest, NumbersAreAsInFormat) {
   EXPECT_EQ(static_cast<int>(RecordKind::kArchive), 4);
   EXPECT_EQ(static_cast<int>(RecordKind::kFolded), 5);
   EXPECT_EQ(static_cast<int>(RecordKind::kOrigins), 6);
-  EXPECT_EQ(static_cast<int>(RecordKind::kTaken), 7);
+  EXPECT_EQ(static_cast<int>(RecordKind::kProcessLabels), 7);
+  EXPECT_EQ(static_cast<int>(RecordKind::kKnown), 8);
+  EXPECT_EQ(static_cast<int>(RecordKind::kTaken), 9);
   EXPECT_EQ(static_cast<int>(RecordKind::kCells), 0x8001);
   EXPECT_EQ(static_cast<int>(MetricType::kCounter), 1);
   EXPECT_EQ(static_cast<int>(MetricType::kGauge), 2);
