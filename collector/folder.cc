@@ -143,7 +143,9 @@ bool Folder::IsStale() {
   // Whoever folds and finds nothing on disk goes on with what it remembers:
   // somebody has removed it.
   const bool is_gone = on_disk.generation == 0 && store_->holds_lock();
-  return on_disk != archive_.identity && !is_gone;
+  // Stays so until it is read anew, even if the lock was taken just now.
+  is_loaded_ = on_disk == archive_.identity || is_gone;
+  return !is_loaded_;
 }
 
 absl::Status Folder::Load(MergedView* view) {
