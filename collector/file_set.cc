@@ -97,6 +97,10 @@ void FileSet::Open(Entry* entry) {
   const FileUuid uuid = ParseMetricFileName(name)->uuid;
   auto file =
       std::make_unique<MetricFile>(name, uuid, std::move(opened), &context_);
+  if (file->problem() == kHeaderNotRead) {
+    names_.NoteUnopened(entry, kHeaderNotRead);
+    return;
+  }
   if (IsLeftover(name, file.get())) {
     names_.Forget(entry);
   } else {

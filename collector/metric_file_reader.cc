@@ -96,7 +96,12 @@ MetricFileReader::MetricFileReader(UniqueFd fd, ReadCounters* counters)
 void MetricFileReader::ReadHeader() {
   alignas(64) uint8_t header[kHeaderBytes];
   size_t size_bytes = sizeof(header);
-  if (ReadAt(0, header, sizeof(header)) != ReadResult::kOk) {
+  const ReadResult result = ReadAt(0, header, sizeof(header));
+  if (result == ReadResult::kFailed) {
+    Freeze(kHeaderNotRead, 0);
+    return;
+  }
+  if (result != ReadResult::kOk) {
     size_bytes = 0;
   }
   FileHeaderView view;

@@ -26,6 +26,10 @@ struct ReadCounters {
       0;  // parsed; a scrape that finds nothing new adds none
 };
 
+// The reason of a header that the system could not read now: no damage of the
+// file's, to be tried again.
+inline constexpr std::string_view kHeaderNotRead = "read_failed";
+
 struct FileDamage {
   std::string_view reason;  // a value of a label `reason`; empty: none
   uint64_t offset = 0;

@@ -55,14 +55,18 @@ bool ServesEverything(Collector* collector) {
   return FoldBench::ServedBy(collector) == FoldBench::Everything();
 }
 
+// How far apart slow rescans are. With each of them, what could not be opened
+// is tried again.
+constexpr uint32_t kNeverMs = 3'600'000;
+constexpr uint32_t kAlwaysMs = 0;
+
 // Folds with the failure; then the same collector serves, folds, and serves.
 TraceResult FoldWith(const FoldBench& bench, const PlannedFailure& failure,
-                     int fold_count) {
+                     int fold_count, uint32_t rescan_interval_ms) {
   const SharedStage stage;
   return testing::RunTraced(
       [&] {
-        // What could not be opened is tried again with each rescan.
-        auto collector = bench.NewFolder(/*rescan_interval_ms=*/0);
+        auto collector = bench.NewFolder(rescan_interval_ms);
         testing::SetStage(stage.get(), Stage::kAction);
         for (int i = 0; i < fold_count; ++i) {
           collector->FoldNow();
@@ -85,19 +89,21 @@ void ExpectEverything(const FoldBench& bench) {
   EXPECT_EQ(bench.MetricFiles().size(), 1u);  // the damaged one
 }
 
-std::vector<SystemCall> CallsOfAFold(StateOn state_on) {
+std::vector<SystemCall> CallsOfAFold(StateOn state_on,
+                                     uint32_t rescan_interval_ms) {
   const FoldBench bench(state_on);
   bench.LeaveEverything();
-  const TraceResult sound = FoldWith(bench, {}, 1);
+  const TraceResult sound = FoldWith(bench, {}, 1, rescan_interval_ms);
   EXPECT_EQ(sound.wait_status, 0);
   return sound.action_calls;
 }
 
 // True when there was such a call.
-bool FailOne(StateOn state_on, const PlannedFailure& failure) {
+bool FailOne(StateOn state_on, const PlannedFailure& failure,
+             uint32_t rescan_interval_ms) {
   const FoldBench bench(state_on);
   bench.LeaveEverything();
-  const TraceResult result = FoldWith(bench, failure, 1);
+  const TraceResult result = FoldWith(bench, failure, 1, rescan_interval_ms);
   EXPECT_FALSE(result.has_timed_out);
   if (result.failed_calls.empty()) {
     return false;
@@ -112,7 +118,8 @@ bool FailOne(StateOn state_on, const PlannedFailure& failure) {
 }
 
 void FailEachCall(StateOn state_on) {
-  const auto call_count = static_cast<int>(CallsOfAFold(state_on).size());
+  const auto call_count =
+      static_cast<int>(CallsOfAFold(state_on, kAlwaysMs).size());
   ASSERT_GT(call_count, 50);
   const std::vector<int> errors = {EIO, ENOSPC, EMFILE, ENOMEM, EACCES};
   // In an ordinary run each call fails with one of the errors, in turn.
@@ -125,7 +132,7 @@ void FailEachCall(StateOn state_on) {
       failure.call = call;
       failure.error_number =
           errors[(i + static_cast<size_t>(call)) % errors.size()];
-      failure_count += FailOne(state_on, failure) ? 1 : 0;
+      failure_count += FailOne(state_on, failure, kAlwaysMs) ? 1 : 0;
     }
   }
   std::printf("%d calls, %d failures\n", call_count, failure_count);
@@ -136,13 +143,14 @@ void EachCallFailsOnADisk() { FailEachCall(StateOn::kDisk); }
 
 // The directory's listing is cut short.
 void ListingFails() {
-  const std::vector<SystemCall> calls = CallsOfAFold(StateOn::kMemory);
+  const std::vector<SystemCall> calls =
+      CallsOfAFold(StateOn::kMemory, kNeverMs);
   for (size_t i = 0; i < calls.size(); ++i) {
     if (calls[i].number == SYS_getdents64) {
       PlannedFailure failure;
       failure.call = static_cast<int>(i) + 1;
       failure.error_number = EIO;
-      EXPECT_TRUE(FailOne(StateOn::kMemory, failure));
+      EXPECT_TRUE(FailOne(StateOn::kMemory, failure, kNeverMs));
     }
   }
 }
@@ -150,7 +158,7 @@ void ListingFails() {
 // The name of the archive is not made to last, by whoever folds and by whoever
 // finds it there.
 void ArchiveDoesNotLast() {
-  const std::vector<SystemCall> calls = CallsOfAFold(StateOn::kDisk);
+  const std::vector<SystemCall> calls = CallsOfAFold(StateOn::kDisk, kNeverMs);
   PlannedFailure failure;
   failure.error_number = EIO;
   failure.lasts = true;
@@ -167,8 +175,7 @@ void ArchiveDoesNotLast() {
   const SharedStage stage;
   const TraceResult result = testing::RunTraced(
       [&] {
-        // What could not be opened is tried again with each rescan.
-        auto collector = bench.NewFolder(/*rescan_interval_ms=*/0);
+        auto collector = bench.NewFolder();
         testing::SetStage(stage.get(), Stage::kAction);
         for (int i = 0; i < 3; ++i) {
           collector->FoldNow();
