@@ -130,7 +130,8 @@ void Collector::WorkLocked(uint64_t now_ms) {
 }
 
 int Collector::WaitMsLocked(uint64_t now_ms) const {
-  if (files_->pending_count() > 0 || has_fold_backlog_) {
+  if (files_->pending_count() > 0 ||
+      (has_fold_backlog_ && !is_rescan_needed_)) {
     return 0;
   }
   uint64_t due_ms = last_directory_check_ms_ + kDirectoryCheckMs;
@@ -147,13 +148,13 @@ int Collector::WaitMsLocked(uint64_t now_ms) const {
 
 // ---- Catching up ------------------------------------------------------------
 
-void Collector::CatchUpLocked(uint64_t now_ms, bool may_rescan) {
+bool Collector::CatchUpLocked(uint64_t now_ms, bool may_rescan) {
   last_directory_check_ms_ = now_ms;
   if (!watcher_.IsCurrent()) {
     CheckDirectoryLocked();
   }
   if (!SyncArchiveLocked()) {
-    return;
+    return false;
   }
   const DirectoryWatcher::Changes changes = watcher_.Drain();
   is_rescan_needed_ |= changes.is_rescan_needed;
@@ -169,6 +170,7 @@ void Collector::CatchUpLocked(uint64_t now_ms, bool may_rescan) {
   if (is_rescan_needed_ && may_rescan) {
     RescanLocked(now_ms);
   }
+  return true;
 }
 
 void Collector::CheckDirectoryLocked() {
@@ -332,10 +334,9 @@ void Collector::WithScrape(const ScrapeUser& use) {
 // missing, or count twice.
 bool Collector::TryScrapeLocked(uint64_t now_ms) {
   is_rescan_needed_ |= watcher_.mode() == DirectoryWatcher::Mode::kPolling;
-  if (!SyncArchiveLocked()) {
+  if (!CatchUpLocked(now_ms, /*may_rescan=*/true)) {
     return false;
   }
-  CatchUpLocked(now_ms, /*may_rescan=*/true);
   files_->OpenPending(SIZE_MAX);
   ProbeHintsLocked(now_ms, /*is_scrape=*/true);
   NoteReadinessLocked(now_ms);

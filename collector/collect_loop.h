@@ -143,7 +143,8 @@ class Collector {
   int WaitMsLocked(uint64_t now_ms) const;
   void WorkLocked(uint64_t now_ms);
   // Takes the watch's news. `may_rescan`: list the directory if that is needed.
-  void CatchUpLocked(uint64_t now_ms, bool may_rescan);
+  // False, and nothing done, when the archive cannot be read.
+  bool CatchUpLocked(uint64_t now_ms, bool may_rescan);
   void CheckDirectoryLocked();
   // Makes sure that the archive in memory is the one on disk; where it is not,
   // begins anew with it. False when it cannot be read.

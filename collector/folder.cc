@@ -137,23 +137,22 @@ bool Folder::IsStale() {
   }
   statistics_.holds_lock = store_->holds_lock();
   ArchiveIdentity on_disk;
-  if (!store_->ReadIdentity(&on_disk).ok()) {
-    return true;  // Load() tells why
-  }
+  const bool is_read = store_->ReadIdentity(&on_disk).ok();  // Load() tells why
   // Whoever folds and finds nothing on disk goes on with what it remembers:
   // somebody has removed it.
   const bool is_gone = on_disk.generation == 0 && store_->holds_lock();
   // Stays so until it is read anew, even if the lock was taken just now.
-  is_loaded_ = on_disk == archive_.identity || is_gone;
+  is_loaded_ = is_read && (on_disk == archive_.identity || is_gone);
   return !is_loaded_;
 }
 
 absl::Status Folder::Load(MergedView* view) {
   const ArchiveIdentity before = archive_.identity;
   if (store_ == nullptr) {
-    // Somebody else's archive is there; and one that is none is as good as
-    // none.
-    is_loaded_ = !absl::IsPermissionDenied(attach_status_);
+    // None, or one that is none. Whatever else kept us out, an archive may be
+    // there.
+    is_loaded_ = absl::IsNotFound(attach_status_) ||
+                 absl::IsFailedPrecondition(attach_status_);
     return is_loaded_ ? absl::OkStatus() : attach_status_;
   }
   is_loaded_ = true;
@@ -415,7 +414,7 @@ bool Folder::WriteArchive(const std::vector<Foldable>& batch,
 }
 
 Folder::Outcome Folder::Fold(FileSet* files, const MergedView& view) {
-  if (!holds_lock() || !IsFoldable(files->directory_kind())) {
+  if (!holds_lock() || !is_loaded_ || !IsFoldable(files->directory_kind())) {
     return {};
   }
   const auto start = std::chrono::steady_clock::now();

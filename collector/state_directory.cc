@@ -36,6 +36,12 @@ absl::Status ErrnoStatus(const std::string& name, int error) {
   }
 }
 
+// So there is none.
+absl::Status CannotMake(const std::string& name, int error) {
+  return absl::NotFoundError(absl::StrCat(
+      "state directory ", name, " cannot be made: ", std::strerror(error)));
+}
+
 // Whose it must be. Root works for the owner of the metrics directory.
 bool IsOurs(const struct stat& info, const struct stat& metrics_directory) {
   return info.st_uid == ::geteuid() ||
@@ -78,7 +84,7 @@ absl::StatusOr<UniqueFd> OpenAndCheck(const Place& place,
 absl::Status MakeDirectory(const Place& place,
                            const struct stat& metrics_directory) {
   if (::mkdirat(place.base_fd, place.name.c_str(), 0700) != 0) {
-    return errno == EEXIST ? absl::OkStatus() : ErrnoStatus(place.name, errno);
+    return errno == EEXIST ? absl::OkStatus() : CannotMake(place.name, errno);
   }
   // Made by root for somebody else: that one must be able to go on with it.
   if (::geteuid() == 0 && metrics_directory.st_uid != 0 &&
@@ -86,7 +92,7 @@ absl::Status MakeDirectory(const Place& place,
                  metrics_directory.st_gid, AT_SYMLINK_NOFOLLOW) != 0) {
     const int error = errno;
     ::unlinkat(place.base_fd, place.name.c_str(), AT_REMOVEDIR);
-    return ErrnoStatus(place.name, error);
+    return CannotMake(place.name, error);
   }
   return absl::OkStatus();
 }

@@ -26,9 +26,9 @@ struct OpenedStateDirectory {
 //
 // `may_create`: makes it, mode 0700; what somebody else has put under the name
 // is renamed to ".collector.refused-<random>" first. Errors: NOT_FOUND when
-// there is none (and none may be made); FAILED_PRECONDITION when it is not one
-// to trust; PERMISSION_DENIED when it is the one of the metrics directory's
-// owner, and this user may not enter it; else what the system said.
+// there is none (and none may or can be made); FAILED_PRECONDITION when it is
+// not one to trust; PERMISSION_DENIED when it is the one of the metrics
+// directory's owner, and this user may not enter it; else what the system said.
 absl::StatusOr<OpenedStateDirectory> OpenStateDirectory(
     int metrics_directory_fd, const std::string& path, bool may_create);
 

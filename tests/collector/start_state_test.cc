@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -114,6 +115,22 @@ TEST_F(StartStateTest, MissingDirectoryIsServedOnceItIsThere) {
   EXPECT_TRUE(WaitUntil([this] { return CountMetricFiles(path_) == 0; }));
   EXPECT_THAT(Scrape(collector.get()).numbers,
               ElementsAre(Pair("c_total{}", 7)));
+}
+
+// There is no archive then, and none can come.
+TEST_F(StartStateTest, CollectorThatMayNotWriteServesAndSaysThatItCannotFold) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "needs root, to become another user";
+  }
+  directory_.SetMode(0755);
+  const testing::ChildOutcome outcome = testing::RunInChild([this] {
+    constexpr uid_t kNobody = 65'534;
+    ASSERT_EQ(::setresuid(kNobody, kNobody, kNobody), 0);
+    Collector collector(Options());
+    EXPECT_THAT(Scrape(&collector).statistics.folding.problem,
+                ::testing::HasSubstr("cannot be made: Permission denied"));
+  });
+  EXPECT_TRUE(outcome.HasExited(0)) << outcome.Description();
 }
 
 TEST_F(StartStateTest, WhatIsNoMetricFileOrOfAnotherVersionStays) {
