@@ -36,18 +36,6 @@ using format::ValueKind;
 
 static_assert(kArchiveHeadBytes == kHeaderBytes + sizeof(ArchiveRecord));
 
-uint64_t ToBits(double value) {
-  uint64_t bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  return bits;
-}
-
-double ToDouble(uint64_t bits) {
-  double value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
-
 size_t RoundUp(size_t bytes) {
   return (bytes + format::kRecordAlignment - 1) / format::kRecordAlignment *
          format::kRecordAlignment;
@@ -152,8 +140,8 @@ class Encoder {
     }
     if (targets.value != CellSums::kNobody) {
       const ExactSum& value = archive_.sums.value(targets.value);
-      high_[first_cell + plan.value] = ToBits(value.high());
-      low_[first_cell + plan.value] = ToBits(value.low());
+      high_[first_cell + plan.value] = EncodeF64Cell(value.high());
+      low_[first_cell + plan.value] = EncodeF64Cell(value.low());
     }
     if (targets.gauge != CellSums::kNobody) {
       PutGauge(type, archive_.sums.gauge(targets.gauge), cell_count,
@@ -168,7 +156,7 @@ class Encoder {
       return;
     }
     high_[first_cell] = EncodeGaugeCell(gauge.sum().high());
-    low_[first_cell] = ToBits(gauge.sum().low());
+    low_[first_cell] = EncodeF64Cell(gauge.sum().low());
     if (cell_count == 2) {
       high_[first_cell + 1] = gauge.wall_ns();
     }
@@ -622,9 +610,10 @@ class Decoder : public RecordVisitor {
       sums.counts()[targets.first_count + i] = Cell(0, origin.first_cell + i);
     }
     const uint32_t value_cell = origin.first_cell + plan.value;
-    const double low = ToDouble(Cell(1, value_cell));
+    const double low = DecodeF64Cell(Cell(1, value_cell));
     if (targets.value != CellSums::kNobody) {
-      sums.value(targets.value) = ExactSum(ToDouble(Cell(0, value_cell)), low);
+      sums.value(targets.value) =
+          ExactSum(DecodeF64Cell(Cell(0, value_cell)), low);
     }
     if (targets.gauge != CellSums::kNobody) {
       TakeGauge(origin, family, low, &sums.gauge(targets.gauge));

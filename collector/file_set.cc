@@ -158,7 +158,7 @@ void FileSet::Admit(Entry* entry, std::unique_ptr<MetricFile> admitted) {
   if (!file->is_quarantined()) {
     file->Begin(&entry->second.account->budget,
                 archive_->TakenBefore(file->writer().uuid, file->facts()));
-    NoteSeriesLimit(*file, entry->second.account);
+    NoteSeriesLimit(*file);
   }
   if (!file->is_quarantined() && file->liveness() == Liveness::kDead &&
       open_files_.AreShort()) {
@@ -318,7 +318,7 @@ void FileSet::Update(MetricFile* file) {
   }
   const std::string_view problem_before = file->problem();
   file->Read();
-  NoteSeriesLimit(*file, accounts_.Of(file->facts().owner_uid));
+  NoteSeriesLimit(*file);
   if (!file->is_open()) {
     open_files_.Remove(*file);
   }
@@ -329,13 +329,15 @@ void FileSet::Update(MetricFile* file) {
   }
 }
 
-void FileSet::NoteSeriesLimit(const MetricFile& file, OwnerAccount* account) {
+void FileSet::NoteSeriesLimit(const MetricFile& file) {
   const FileSource& source = file.source();
-  if (account->is_series_limit_noted ||
-      source.overflowed_series_count() + source.refused_series_count() == 0) {
+  if (source.overflowed_series_count() + source.refused_series_count() == 0) {
     return;
   }
-  account->is_series_limit_noted = true;
+  OwnerAccount* account = accounts_.Of(file.facts().owner_uid);
+  if (std::exchange(account->is_series_limit_noted, true)) {
+    return;
+  }
   log_.Warn(account,
             "user " + std::to_string(account->uid) +
                 " has more series than the limits allow, first in metric "

@@ -181,7 +181,7 @@ class FileSet {
   void Reopen(MetricFile* file);
   void Probe(MetricFile* file);
   void Update(MetricFile* file);
-  void NoteSeriesLimit(const MetricFile& file, OwnerAccount* account);
+  void NoteSeriesLimit(const MetricFile& file);
   void Abandon(MetricFile* file);
   void RemoveQuarantined();
   void NoteDamage(const MetricFile& file);

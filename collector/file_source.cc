@@ -19,18 +19,6 @@ using format::ValueKind;
 // of its last bit.
 constexpr double kRoundingSlack = 1e-12;
 
-double ToDouble(uint64_t bits) {
-  double value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
-
-uint64_t ToBits(double value) {
-  uint64_t bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  return bits;
-}
-
 // (Assigning an empty list or clear() would keep it.)
 template <typename T>
 void FreeMemory(std::vector<T>* values) {
@@ -435,10 +423,10 @@ void FileSource::TakeSpecials(const CellBlock& block, const uint64_t* cells,
     switch (specials_[i].kind) {
       case SpecialKind::kF64Count:
       case SpecialKind::kF64Sum: {
-        ExactSum sum(ToDouble(fresh.value), ToDouble(fresh.extra));
-        sum.Add(ToDouble(cell));
-        fresh.value = ToBits(sum.high());
-        fresh.extra = ToBits(sum.low());
+        ExactSum sum(DecodeF64Cell(fresh.value), DecodeF64Cell(fresh.extra));
+        sum.Add(DecodeF64Cell(cell));
+        fresh.value = EncodeF64Cell(sum.high());
+        fresh.extra = EncodeF64Cell(sum.low());
         break;
       }
       case SpecialKind::kUpDownCount:
@@ -473,8 +461,8 @@ std::optional<uint32_t> FileSource::FindFallenCell(
     if (specials_[i].kind != SpecialKind::kF64Count) {
       continue;
     }
-    const double before = ToDouble(specials_[i].value);
-    const double now = ToDouble(scratch.specials[i].value);
+    const double before = DecodeF64Cell(specials_[i].value);
+    const double now = DecodeF64Cell(scratch.specials[i].value);
     // Written so that NaN fails.
     if (!(now >= before || now >= before - before * kRoundingSlack)) {
       return specials_[i].cell;
@@ -495,7 +483,7 @@ void FileSource::Keep(const ReadScratch& scratch) {
     // What is within the slack is no damage, but is not served either: one unit
     // less in the last place is a reset to whoever reads it.
     if (specials_[i].kind == SpecialKind::kF64Count &&
-        ToDouble(fresh.value) < ToDouble(specials_[i].value)) {
+        DecodeF64Cell(fresh.value) < DecodeF64Cell(specials_[i].value)) {
       continue;
     }
     specials_[i].value = fresh.value;
@@ -519,7 +507,7 @@ size_t FileSource::AddTo(CellSums* sums, const WriterRank& rank) const {
 }
 
 ExactSum FileSource::SumOf(const SpecialCell& special) {
-  return ExactSum(ToDouble(special.value), ToDouble(special.extra));
+  return ExactSum(DecodeF64Cell(special.value), DecodeF64Cell(special.extra));
 }
 
 void FileSource::AddSpecialsTo(CellSums* sums, const WriterRank& rank) const {

@@ -183,18 +183,27 @@ DamageReason DecodeRemovedUntrusted(const uint8_t* bytes,
 DamageReason DecodeCellsUntrusted(const uint8_t* bytes,
                                   CellsView* cells) noexcept;
 
-// ---- Gauge cells ------------------------------------------------------------
+// ---- Cells that are no integers ---------------------------------------------
 
-inline uint64_t EncodeGaugeCell(double value) noexcept {
+// Of sums and f64 counters.
+inline uint64_t EncodeF64Cell(double value) noexcept {
   uint64_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
-  return bits ^ format::kUnsetGaugeBits;
+  return bits;
+}
+inline double DecodeF64Cell(uint64_t cell) noexcept {
+  double value;
+  std::memcpy(&value, &cell, sizeof(value));
+  return value;
+}
+
+inline uint64_t EncodeGaugeCell(double value) noexcept {
+  return EncodeF64Cell(value) ^ format::kUnsetGaugeBits;
 }
 
 // False when the cell was never set.
 inline bool DecodeGaugeCell(uint64_t cell, double* value) noexcept {
-  const uint64_t bits = cell ^ format::kUnsetGaugeBits;
-  std::memcpy(value, &bits, sizeof(bits));
+  *value = DecodeF64Cell(cell ^ format::kUnsetGaugeBits);
   return cell != 0;
 }
 

@@ -17,12 +17,6 @@ using format::MetricType;
 using format::ValueKind;
 using Shares = std::vector<const AuditShare*>;
 
-double ToDouble(uint64_t bits) {
-  double value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
-
 bool IsSameDouble(double a, double b) {
   return std::memcmp(&a, &b, sizeof(a)) == 0 ||
          (std::isnan(a) && std::isnan(b));
@@ -44,7 +38,7 @@ uint64_t WholeSum(const AuditShare& share, size_t cell) {
 void TakeReals(const AuditShare& share, size_t cell,
                std::vector<double>* reals) {
   for (const auto& row : share.rows) {
-    reals->push_back(ToDouble(row[cell]));
+    reals->push_back(DecodeF64Cell(row[cell]));
   }
 }
 
@@ -159,7 +153,8 @@ AuditValue MergeGauges(const Shares& shares, int* chosen) {
     }
     reals.push_back(value);
     if (share.state.empty() && share.rows.size() > 1) {
-      reals.push_back(ToDouble(share.rows[1][0]));  // the archive's low part
+      reals.push_back(
+          DecodeF64Cell(share.rows[1][0]));  // the archive's low part
     }
     settings.push_back({static_cast<int>(i), value,
                         IsMostRecentMode(mode) ? share.rows[0][1] : 0,

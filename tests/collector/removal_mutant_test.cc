@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cctype>
 #include <string>
 
 #include "tests/collector/removal_scenarios.h"
@@ -80,20 +79,12 @@ TEST_P(RemovalMutantTest, IsSeen) {
   EXPECT_TRUE(outcome.HasExited(1)) << outcome.Description();
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Mutants, RemovalMutantTest, ::testing::ValuesIn(kMutants),
-    [](const ::testing::TestParamInfo<Mutant>& of) {
-      // Named as the other tests: no underscores.
-      std::string name = std::string(of.param.scenario) + "With";
-      bool is_upper = true;
-      for (const char* at = of.param.name; *at != '\0'; ++at) {
-        if (*at != '_') {
-          name += static_cast<char>(is_upper ? std::toupper(*at) : *at);
-        }
-        is_upper = *at == '_';
-      }
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Mutants, RemovalMutantTest,
+                         ::testing::ValuesIn(kMutants),
+                         [](const ::testing::TestParamInfo<Mutant>& of) {
+                           return testing::MutantTestName(of.param.scenario,
+                                                          of.param.name);
+                         });
 
 }  // namespace
 }  // namespace tine::collector
