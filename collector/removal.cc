@@ -64,6 +64,10 @@ Removal::Removal(const FileSet& files, const std::vector<MetricFile*>& batch,
   for (const MetricFile* file : sources_) {
     file->source().StampHeld(&held_);
   }
+  // Whoever died with it did not remove it, or had added it again.
+  for (const MetricFile* file : folded_) {
+    file->source().StampHeld(&held_);
+  }
 }
 
 SeriesParts Removal::TakeInto(uint32_t now_s, const MergedView& view,

@@ -31,6 +31,8 @@ constexpr Mutant kMutants[] = {
      "FailedFoldLeavesTheNumbersInTheFile"},
     {"taken_forgotten_when_away", "FileThatWasAwayIsTakenFromOnce"},
     {"holders_not_asked", "HeldByAnotherWriterNothingFalls"},
+    {"dead_holders_not_asked", "DeadWhoHadItStillKeepsIt"},
+    {"dead_holders_not_asked", "DeadWhoHadAddedItAgainKeepsIt"},
     {"holders_of_other_buckets_not_asked", "HeldWithOtherBucketsNothingFalls"},
     {"never_leaves", "WhatLastsStaysUntilTheFoldAndThenIsGone"},
     {"removal_of_the_dead_not_seen", "DeadWhoRemovedTakesItAlong"},

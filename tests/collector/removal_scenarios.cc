@@ -325,6 +325,38 @@ void DeadWhoRemovedWhatALivingOneHas() {
   bench.ExpectFromNowOn(&collector, {{"c_total{}", 105}});
 }
 
+// Both before one fold: nobody can tell what came first.
+void DeadWhoHadItStillKeepsIt() {
+  const Bench bench;
+  MetricFileBuilder a = bench.NewFile();
+  MetricFileBuilder b = bench.NewFile();
+  const uint32_t counter = a.AddCounter("c_total", 5);
+  const uint32_t gauge = a.AddSeries(a.AddFamily(GaugeFamilyOf(7)));
+  a.SetGauge(gauge, 9);
+  b.AddCounter("c_total", 10);
+  b.SetGauge(b.AddSeries(b.AddFamily(GaugeFamilyOf(7))), 3);
+  a.RemoveSeries(counter);
+  a.RemoveSeries(gauge);
+  b.ReleaseLifeLock();
+  auto collector = bench.NewFolder();
+  bench.ExpectFromNowOn(&collector, {{"c_total{}", 15}, {"g7{}", 3}});
+}
+
+void DeadWhoHadAddedItAgainKeepsIt() {
+  const Bench bench;
+  MetricFileBuilder file = bench.NewFile();
+  file.RemoveSeries(file.AddCounter("c_total", 5));
+  file.AddCounter("c_total", 2);
+  const uint32_t family = file.AddFamily(GaugeFamilyOf(7));
+  const uint32_t gauge = file.AddSeries(family);
+  file.SetGauge(gauge, 9);
+  file.RemoveSeries(gauge);
+  file.SetGauge(file.AddSeries(family), 3);
+  file.ReleaseLifeLock();
+  auto collector = bench.NewFolder();
+  bench.ExpectFromNowOn(&collector, {{"c_total{}", 7}, {"g7{}", 3}});
+}
+
 void WhatTheDeadHaveLeftGoesWithTheLastHolder() {
   const Bench bench;
   bench.LeaveCounter("c_total", 100);
@@ -521,6 +553,8 @@ const std::vector<RemovalScenario>& RemovalScenarios() {
        SecondRemovalInTheSameFileIsTakenToo},
       {"DeadWhoRemovedTakesItAlong", DeadWhoRemovedTakesItAlong},
       {"DeadWhoRemovedWhatALivingOneHas", DeadWhoRemovedWhatALivingOneHas},
+      {"DeadWhoHadItStillKeepsIt", DeadWhoHadItStillKeepsIt},
+      {"DeadWhoHadAddedItAgainKeepsIt", DeadWhoHadAddedItAgainKeepsIt},
       {"WhatTheDeadHaveLeftGoesWithTheLastHolder",
        WhatTheDeadHaveLeftGoesWithTheLastHolder},
       {"GaugeOfTheDeadGoesWithTheLastHolder",
