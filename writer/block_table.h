@@ -63,6 +63,8 @@ void ObserveSlow(uint32_t chunk, uint32_t count_cell, uint32_t sum_cell,
 // Slot 0's block of this chunk, made now if need be; null (and counted as a
 // drop) when it cannot be.
 Cell* SharedBlockSlow(uint32_t chunk) noexcept;
+// Slot 0's block to be read; null when it is not there. For any store.
+const Cell* SharedBlockToRead(uint32_t chunk) noexcept;
 // Something was asked to be counted that cannot be, like a negative increment.
 void CountDroppedObservation() noexcept;
 

@@ -8,6 +8,8 @@
 #include "writer/record_appender.h"
 #include "writer/slow_path_lock.h"
 #include "writer/thread_slots.h"
+#include "writer/written_cells.h"
+#include "writer/written_file.h"
 
 namespace tine::internal {
 namespace {
@@ -105,7 +107,7 @@ Cell* MakePrivateBlock(ProcessState* process, Slot* slot, uint32_t chunk) {
     return nullptr;
   }
   Cell* cells = appender.AppendCells(SlotNumber(process, slot), chunk);
-  appender.Publish();
+  appender.Publish();  // cannot fail: private blocks are in memory
   __atomic_fetch_add(&process->private_bytes, format::kCellsRecordBytes,
                      __ATOMIC_RELAXED);
   // Only this thread reads its table; the next owner of the slot acquires it.
@@ -174,7 +176,9 @@ Cell* MakeChunkRealLocked(ProcessState* process, uint32_t chunk) noexcept {
       appender.AppendSeries(series);
     }
   }
-  appender.Publish();
+  if (!appender.Publish()) {
+    return nullptr;
+  }
   process->chunk_file[chunk] = static_cast<uint8_t>(file_number);
   // Release: who sees the pointer sees `chunk_file` too.
   process->shared.blocks[chunk].store(block, std::memory_order_release);
@@ -189,8 +193,7 @@ bool AppendSeriesLocked(ProcessState* process, Series* series) noexcept {
   }
   appender.AppendFamily(series->family);
   appender.AppendSeries(series);
-  appender.Publish();
-  return true;
+  return appender.Publish();
 }
 
 bool AppendRemovedLocked(ProcessState* process, const Series* series) noexcept {
@@ -199,11 +202,16 @@ bool AppendRemovedLocked(ProcessState* process, const Series* series) noexcept {
     return false;
   }
   appender.AppendRemoved(series);
-  appender.Publish();
-  return true;
+  return appender.Publish();
 }
 
 void AddU64Slow(CellAddress address, uint64_t amount) noexcept {
+  if (IsStoreWritten()) {
+    WrittenChange(address.chunk).Apply(address.cell, [amount](Cell* cell) {
+      SharedAddU64(cell, amount);
+    });
+    return;
+  }
   const BlockChoice choice = ChooseBlock(address.chunk);
   if (choice.block == nullptr) {
     CountDroppedObservation();
@@ -215,6 +223,12 @@ void AddU64Slow(CellAddress address, uint64_t amount) noexcept {
 }
 
 void AddF64Slow(CellAddress address, double amount) noexcept {
+  if (IsStoreWritten()) {
+    WrittenChange(address.chunk).Apply(address.cell, [amount](Cell* cell) {
+      SharedAddF64(cell, amount);
+    });
+    return;
+  }
   const BlockChoice choice = ChooseBlock(address.chunk);
   if (choice.block == nullptr) {
     CountDroppedObservation();
@@ -227,6 +241,14 @@ void AddF64Slow(CellAddress address, double amount) noexcept {
 
 void ObserveSlow(uint32_t chunk, uint32_t count_cell, uint32_t sum_cell,
                  double value) noexcept {
+  if (IsStoreWritten()) {
+    WrittenChange change(chunk);
+    if (change.Apply(count_cell, [](Cell* cell) { SharedAddU64(cell, 1); })) {
+      change.Apply(sum_cell,
+                   [value](Cell* cell) { SharedAddF64(cell, value); });
+    }
+    return;
+  }
   const BlockChoice choice = ChooseBlock(chunk);
   if (choice.block == nullptr) {
     CountDroppedObservation();
@@ -252,6 +274,13 @@ Cell* SharedBlockSlow(uint32_t chunk) noexcept {
     CountDroppedObservation();
   }
   return block;
+}
+
+const Cell* SharedBlockToRead(uint32_t chunk) noexcept {
+  ProcessState* process = CurrentProcess();
+  return process == nullptr
+             ? nullptr
+             : process->shared.blocks[chunk].load(std::memory_order_acquire);
 }
 
 void CountDroppedObservation() noexcept {

@@ -46,7 +46,19 @@ const char* NewFileSpaceProblem(const struct statfs& info) {
   return SpaceProblem(info);
 }
 
+// A file without a mapping may be on any file system of this machine: what a
+// write cannot do is an error, not a SIGBUS.
+const char* WrittenFileSystemProblem(const struct statfs& info) {
+  return KindOf(info) == FileSystemKind::kRemote
+             ? "the metrics directory is on a network or FUSE file system, "
+               "where counting can hang: use a tmpfs or a disk"
+             : NewFileSpaceProblem(info);
+}
+
 const char* FileSystemProblem(const struct statfs& info) {
+  if (g_image.settings.store == Store::kWritten) {
+    return WrittenFileSystemProblem(info);
+  }
   switch (KindOf(info)) {
     case FileSystemKind::kMemory:
       return NewFileSpaceProblem(info);
@@ -54,13 +66,14 @@ const char* FileSystemProblem(const struct statfs& info) {
       return g_image.settings.may_use_disk
                  ? NewFileSpaceProblem(info)
                  : "the metrics directory is on a disk, where counting can "
-                   "stall at writeback: use a tmpfs, or set TINE_ALLOW_DISK=1";
+                   "stall at writeback: use a tmpfs or TINE_STORE=pwrite, or "
+                   "set TINE_ALLOW_DISK=1";
     case FileSystemKind::kRemote:
     case FileSystemKind::kUnknown:
       break;
   }
   return "the metrics directory's file system cannot be used for mapped files: "
-         "use a tmpfs such as /run or /dev/shm";
+         "use a tmpfs such as /run or /dev/shm, or TINE_STORE=pwrite";
 }
 
 // Nobody counts the names one by one for each new file, so there is a cap only
@@ -105,6 +118,7 @@ const char* GrowthProblem(const char* directory) noexcept {
 
 void WarnOfDisk(const struct statfs& info) noexcept {
   if (KindOf(info) == FileSystemKind::kDisk &&
+      g_image.settings.store == Store::kMapped &&
       !g_image.has_warned_of_disk.exchange(true, std::memory_order_relaxed)) {
     Complain(
         "the metrics directory is on a disk: a store to a mapped file can "

@@ -11,6 +11,7 @@
 #include "writer/life_lock.h"
 #include "writer/slow_path_lock.h"
 #include "writer/thread_slots.h"
+#include "writer/written_file.h"
 
 namespace tine::internal {
 namespace {
@@ -28,7 +29,9 @@ void Cover(uint8_t* begin, const uint8_t* end, int protection) {
 // page stays shared, so that a child that cannot make a file of its own can be
 // counted in its parent's; only the slow path writes there.
 void CoverParentData() {
-  const bool keeps_header = ::sysconf(_SC_PAGESIZE) == format::kHeaderBytes;
+  // Only a mapped file's is the parent's too.
+  const bool keeps_header = g_image.settings.store == Store::kMapped &&
+                            ::sysconf(_SC_PAGESIZE) == format::kHeaderBytes;
   const uint32_t count = g_image.mapping_count.load(std::memory_order_acquire);
   for (uint32_t i = 0; i < count; ++i) {
     const DataMapping& mapping = g_image.mappings[i];
@@ -61,6 +64,9 @@ void CloseParentDescriptors() {
     if (fd >= 0) {
       ::close(fd);
     }
+  }
+  for (FileDescriptor& descriptor : g_image.descriptors) {
+    CloseDescriptor(&descriptor);
   }
   void* life_lock = g_image.unprotected_life_lock.exchange(
       nullptr, std::memory_order_relaxed);

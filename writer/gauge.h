@@ -46,7 +46,7 @@ class Gauge : public internal::Handle {
       AddSlow(amount);
       return;
     }
-    AddIn(block, amount);
+    AddTo(block + address_.cell, amount);
   }
   void Increment() const noexcept { Add(1); }
   void Decrement() const noexcept { Add(-1); }
@@ -70,8 +70,7 @@ class Gauge : public internal::Handle {
     }
     internal::StoreCell(cell, bits);
   }
-  void AddIn(internal::Cell* block, double amount) const noexcept {
-    internal::Cell* cell = block + address_.cell;
+  static void AddTo(internal::Cell* cell, double amount) noexcept {
     uint64_t expected = internal::LoadCell(cell);
     uint64_t desired;
     do {
@@ -89,6 +88,7 @@ class Gauge : public internal::Handle {
   // after the value and read before it, so a reader never pairs a value with a
   // time later than its own.
   static void StoreWithTime(internal::Cell* cell, uint64_t bits) noexcept;
+  static void StoreTime(internal::Cell* cell) noexcept;
 
   bool is_most_recent_ = false;
 };

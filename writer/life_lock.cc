@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "common/retry_if_interrupted.h"
-#include "writer/process_state.h"
 
 namespace tine::internal {
 
@@ -35,12 +35,16 @@ void BeginTaking() {
   }
 }
 
-void* LockAndMap(int fd) {
+bool Lock(int fd) {
   struct flock lock {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;  // from 0, length 0: the whole file
-  if (RetryIfInterrupted([&] { return ::fcntl(fd, F_OFD_SETLK, &lock); }) !=
-      0) {
+  return RetryIfInterrupted([&] { return ::fcntl(fd, F_OFD_SETLK, &lock); }) ==
+         0;
+}
+
+void* LockAndMap(int fd) {
+  if (!Lock(fd)) {
     return nullptr;
   }
   void* mapping = ::mmap(nullptr, PageBytes(), PROT_NONE, MAP_SHARED, fd, 0);
@@ -55,6 +59,19 @@ void* LockAndMap(int fd) {
     return nullptr;
   }
   return mapping;
+}
+
+// One of the descriptor's numbers stays open, the higher one if there is one.
+bool LockAndKeep(int fd, int lowest_fd, FileDescriptor* descriptor) {
+  struct stat info;
+  if (!Lock(fd) || ::fstat(fd, &info) != 0) {
+    return false;
+  }
+  descriptor->device = info.st_dev;
+  descriptor->inode = info.st_ino;
+  const int high_fd = ::fcntl(fd, F_DUPFD_CLOEXEC, lowest_fd);
+  descriptor->fd.store(high_fd < 0 ? fd : high_fd, std::memory_order_release);
+  return true;
 }
 
 }  // namespace
@@ -79,6 +96,27 @@ void* TakeLifeLock(int directory_fd, const char* name) noexcept {
   g_image.is_taking_life_lock.store(false, std::memory_order_release);
   errno = saved_errno;
   return life_lock;
+}
+
+bool TakeLifeLockAndKeep(int directory_fd, const char* name, int lowest_fd,
+                         FileDescriptor* descriptor) noexcept {
+  BeginTaking();
+  const int fd = RetryIfInterrupted([&] {
+    return ::openat(directory_fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  });
+  bool is_taken = false;
+  if (fd >= 0) {
+    g_image.open_descriptors[2].store(fd, std::memory_order_relaxed);
+    is_taken = LockAndKeep(fd, lowest_fd, descriptor);
+    const int saved_errno = errno;
+    g_image.open_descriptors[2].store(-1, std::memory_order_relaxed);
+    if (!is_taken || descriptor->fd.load(std::memory_order_relaxed) != fd) {
+      ::close(fd);  // the other number keeps the description, and the lock
+    }
+    errno = saved_errno;
+  }
+  g_image.is_taking_life_lock.store(false, std::memory_order_release);
+  return is_taken;
 }
 
 void ReleaseLifeLock(void* life_lock) noexcept {

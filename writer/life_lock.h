@@ -13,6 +13,7 @@
 #define TINE_WRITER_LIFE_LOCK_H_
 
 #include "common/record_layout.h"
+#include "writer/process_state.h"
 
 namespace tine::internal {
 
@@ -27,6 +28,12 @@ extern __thread bool t_is_forking __attribute__((tls_model("initial-exec")));
 // process image. Returns the mapping that holds it; null: errno says why.
 // Async-signal-safe. A concurrent fork() waits for it (fork_guard.h).
 void* TakeLifeLock(int directory_fd, const char* name) noexcept;
+
+// The same through a descriptor that stays open, its number at least
+// `lowest_fd` if one is free there: for a file that may not be mapped. Noted in
+// `*descriptor`. A fork's child must close it. False: errno says why.
+bool TakeLifeLockAndKeep(int directory_fd, const char* name, int lowest_fd,
+                         FileDescriptor* descriptor) noexcept;
 
 // Gives it up again; `life_lock` may be null. For a file that is not going to
 // be used after all.

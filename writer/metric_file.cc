@@ -22,6 +22,8 @@
 #include "writer/directory_space.h"
 #include "writer/life_lock.h"
 #include "writer/raised_signal.h"
+#include "writer/written_cells.h"
+#include "writer/written_file.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -191,10 +193,12 @@ static_assert(2 + sizeof(Settings::executable) + 2 +
                   sizeof(Settings::process_labels) <=
               format::kHeaderStringsMaxBytes);
 
-// The mapping of `fd`, known to a concurrently forked child from the start,
-// with its first pages real. Null: errno.
+// The mapping of `fd`, or private memory if it is -1; known to a concurrently
+// forked child from the start, with its first pages real. Null: errno.
 uint8_t* MapData(int fd, uint64_t reserve_bytes) {
-  void* mapping = ::mmap(nullptr, reserve_bytes, PROT_NONE, MAP_SHARED, fd, 0);
+  const int flags =
+      fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
+  void* mapping = ::mmap(nullptr, reserve_bytes, PROT_NONE, flags, fd, 0);
   if (mapping == MAP_FAILED) {
     return nullptr;
   }
@@ -232,8 +236,11 @@ bool SetSize(int fd, uint64_t bytes) {
 
 bool TakeAndTestLifeLock(MetricFile* file, int directory_fd,
                          const char* temp_name) {
-  file->life_lock = TakeLifeLock(directory_fd, temp_name);
-  if (file->life_lock == nullptr) {
+  if (!IsStoreWritten()) {
+    file->life_lock = TakeLifeLock(directory_fd, temp_name);
+  }
+  if (IsStoreWritten() ? !OpenWrittenFileLocked(directory_fd, temp_name, file)
+                       : file->life_lock == nullptr) {
     return false;
   }
   if (g_image.life_lock.load() == format::LifeLock::kUnknown) {
@@ -276,7 +283,7 @@ const char* TryCreate(MetricFile* file, SharedDescriptor* directory,
   if (!SetSize(fd.get(), file->reserve_bytes)) {
     return "cannot size a metric file";
   }
-  file->base = MapData(fd.get(), file->reserve_bytes);
+  file->base = MapData(IsStoreWritten() ? -1 : fd.get(), file->reserve_bytes);
   if (file->base == nullptr) {
     return "no memory for a metric file";
   }
@@ -286,6 +293,10 @@ const char* TryCreate(MetricFile* file, SharedDescriptor* directory,
     return "cannot lock a metric file";
   }
   FillHeader(file->base, uuid, file->reserve_bytes);
+  if (IsStoreWritten() &&
+      WriteBytes(*file, file->base, format::kHeaderBytes) != Written::kAll) {
+    return "cannot write to a metric file";
+  }
   file->used = format::kHeaderBytes;
   const MetricFileName parts{static_cast<uint32_t>(::getpid()), uuid};
   FormatMetricFileName(parts, file->name);
@@ -298,6 +309,7 @@ const char* TryCreate(MetricFile* file, SharedDescriptor* directory,
 // A file that did not get its name leaves nothing behind.
 void Discard(MetricFile* file, int directory_fd, const char* temp_name) {
   ReleaseLifeLock(file->life_lock);
+  CloseDescriptor(file->descriptor);
   if (file->base != nullptr) {
     g_image.mapping_count.fetch_sub(1, std::memory_order_release);
     ::munmap(file->base, file->reserve_bytes);
@@ -333,9 +345,45 @@ void LetGoOfParent() {
   }
 }
 
-}  // namespace
+void AddFile(ProcessState* process, const MetricFile& file) {
+  process->files[process->file_count] = file;
+  __atomic_store_n(&process->file_count, process->file_count + 1,
+                   __ATOMIC_RELEASE);
+  NoteSuccess(process);
+}
 
-bool CreateMetricFileLocked(ProcessState* process) noexcept {
+bool HasTooManyFiles(const ProcessState* process) {
+  return process->file_count + process->lost_file_count >= kMaxFiles;
+}
+
+// The bytes of a file without one, for Store::kMemory.
+bool CreateInMemory(ProcessState* process) {
+  MetricFile file{};
+  file.reserve_bytes = ReserveBytes();
+  FileUuid uuid;
+  const char* problem = nullptr;
+  if (HasTooManyFiles(process) || file.reserve_bytes < kLeastReserveBytes) {
+    problem = "no room for the metrics (RLIMIT_AS)";
+  } else if (!FillRandom(&uuid)) {
+    problem = "cannot get random numbers";
+  } else if ((file.base = MapData(-1, file.reserve_bytes)) == nullptr) {
+    problem = "no memory for the metrics";
+  }
+  if (problem != nullptr) {
+    NoteFailure(process, problem, errno);
+    return false;
+  }
+  file.real_bytes = FirstRealBytes();
+  FillHeader(file.base, uuid, file.reserve_bytes);
+  file.used = format::kHeaderBytes;
+  if (process->file_count == 0) {
+    MoveDropsToHeader(process, &file);
+  }
+  AddFile(process, file);
+  return true;
+}
+
+bool CreateInDirectory(ProcessState* process) {
   const char* problem = nullptr;
   const char* directory_path = g_image.settings.directory;
   SharedDescriptor directory(0);
@@ -355,8 +403,7 @@ bool CreateMetricFileLocked(ProcessState* process) noexcept {
   file.reserve_bytes = ReserveBytes();
   problem = NewFileProblem(directory.get(), &info);
   if (problem == nullptr) {
-    if (process->file_count == kMaxFiles ||
-        file.reserve_bytes < kLeastReserveBytes) {
+    if (HasTooManyFiles(process) || file.reserve_bytes < kLeastReserveBytes) {
       problem = "no room for a metric file (RLIMIT_FSIZE or RLIMIT_AS)";
     } else if (!FillRandom(&uuid) || !FillRandom(&random)) {
       problem = "cannot get random numbers for a metric file's name";
@@ -383,11 +430,15 @@ bool CreateMetricFileLocked(ProcessState* process) noexcept {
     MoveDropsToHeader(process, &file);
     LetGoOfParent();
   }
-  process->files[process->file_count] = file;
-  __atomic_store_n(&process->file_count, process->file_count + 1,
-                   __ATOMIC_RELEASE);
-  NoteSuccess(process);
+  AddFile(process, file);
   return true;
+}
+
+}  // namespace
+
+bool CreateMetricFileLocked(ProcessState* process) noexcept {
+  return g_image.settings.store == Store::kMemory ? CreateInMemory(process)
+                                                  : CreateInDirectory(process);
 }
 
 bool GrowMetricFileLocked(ProcessState* process, MetricFile* file,
@@ -401,7 +452,9 @@ bool GrowMetricFileLocked(ProcessState* process, MetricFile* file,
       std::max(wanted_bytes, file->real_bytes + file->real_bytes / 8);
   target_bytes =
       std::min(RoundUp(target_bytes, PageBytes()), file->reserve_bytes);
-  const char* problem = GrowthProblem(g_image.settings.directory);
+  const char* problem = g_image.settings.store == Store::kMemory
+                            ? nullptr
+                            : GrowthProblem(g_image.settings.directory);
   if (problem == nullptr && !MakePagesReal(file->base + file->real_bytes,
                                            target_bytes - file->real_bytes)) {
     problem = "no memory for a metric file to grow";
@@ -437,6 +490,9 @@ __attribute__((destructor)) void MarkCleanExit() {
     process->files[i].dynamic()->state.store(
         static_cast<uint32_t>(format::FileState::kCleanExit),
         std::memory_order_relaxed);
+    if (IsStoreWritten()) {
+      WriteState(process->files[i]);
+    }
   }
 }
 

@@ -79,13 +79,16 @@ Status ApplyOptions(const InitOptions& options, Settings* settings) {
   if (status.ok() && !options.directory.empty()) {
     status = internal::SetDirectory(settings, options.directory);
   }
+  if (options.store != Store::kDefault) {
+    settings->store = options.store;
+  }
   return status;
 }
 
 }  // namespace
 
 Status Init(const InitOptions& options) {
-  if (!internal::Start()) {
+  if (!internal::Start(options.store)) {
     return StatusWithoutStart();
   }
   ProcessState* process = internal::CurrentProcess();
@@ -110,7 +113,8 @@ Status Init(const InitOptions& options) {
     internal::NoteSuccess(process);  // the old one's failure says nothing
   }
   g_image.settings = *settings;
-  return FileStatus(process);
+  internal::SetStoreLocked(process, settings->store);
+  return settings->store == Store::kNone ? Status() : FileStatus(process);
 }
 
 Status AfterFork() {
@@ -143,12 +147,14 @@ WriterStatus GetWriterStatus() {
   WriterStatus status;
   status.is_enabled = internal::Start();
   if (!status.is_enabled) {
+    status.store = Store::kNone;
     status.directory = g_image.settings.directory;
     status.last_error = StatusWithoutStart().message();
     status.dropped_observations = g_image.dropped_without_start.load();
     return status;
   }
   ProcessState* process = internal::CurrentProcess();
+  status.store = g_image.settings.store;
   status.directory = g_image.settings.directory;
   status.last_error = LastError(process);
   // The lock is for figures of one moment. Without it they are right too, each
@@ -158,7 +164,9 @@ WriterStatus GetWriterStatus() {
       __atomic_load_n(&process->file_count, __ATOMIC_ACQUIRE);
   for (uint32_t i = 0; i < file_count; ++i) {
     const internal::MetricFile& file = process->files[i];
-    status.files.emplace_back(file.name);
+    if (file.name[0] != '\0') {  // in memory it has none
+      status.files.emplace_back(file.name);
+    }
     status.file_bytes += __atomic_load_n(&file.real_bytes, __ATOMIC_RELAXED);
     const auto* header = file.dynamic();
     status.dropped_series += header->dropped_series.load();
@@ -167,7 +175,30 @@ WriterStatus GetWriterStatus() {
   }
   status.dropped_series += process->dropped_series.load();
   status.dropped_observations += process->dropped_observations.load();
+  status.failed_writes = process->failed_writes.load();
   return status;
+}
+
+std::vector<std::string> GetMetricFileBytes() {
+  std::vector<std::string> files;
+  ProcessState* process = internal::CurrentProcess();
+  if (process == nullptr) {
+    return files;
+  }
+  const SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
+  const uint32_t file_count =
+      __atomic_load_n(&process->file_count, __ATOMIC_ACQUIRE);
+  for (uint32_t i = 0; i < file_count; ++i) {
+    const internal::MetricFile& file = process->files[i];
+    std::string& bytes = files.emplace_back(file.dynamic()->used.load(), '\0');
+    // Word by word, since each cell must be whole.
+    for (size_t at = 0; at < bytes.size(); at += sizeof(internal::Cell)) {
+      const internal::Cell word = internal::LoadCell(
+          reinterpret_cast<const internal::Cell*>(file.base + at));
+      std::memcpy(bytes.data() + at, &word, sizeof(word));
+    }
+  }
+  return files;
 }
 
 }  // namespace tine

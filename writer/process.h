@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "writer/status.h"
+#include "writer/store.h"
 #include "writer/string_span.h"
 
 namespace tine {
@@ -25,6 +26,8 @@ struct InitOptions {
   // The label `pid` of this process's gauges of mode kAll and kLiveAll; empty:
   // $TINE_WORKER_ID, else the pid.
   std::string_view worker_id;
+  // Where the numbers are kept. Not changed by a child for itself.
+  Store store = Store::kDefault;
 };
 
 // Optional. Sets the above and makes the process's metric file now. Call it
@@ -45,23 +48,36 @@ Status AfterFork();
 // Promises no system call from here on, for seccomp: everything that exists
 // counts on; what would need a system call (a new series, a new thread's
 // private block, growth) is not made, and counts in shared blocks or is dropped
-// and counted. Cannot be undone.
+// and counted. Cannot be undone. With Store::kWritten each count is pwrite64(2)
+// still, and that alone; RLIMIT_FSIZE and descriptors must be left alone.
 void Seal() noexcept;
 
 // Directory, file, drops, last error: what a status page of the host may show.
 struct WriterStatus {
-  // False with TINE_DISABLE=1, or if there was no memory to start.
+  // False with TINE_DISABLE=1 or Store::kNone, or if there was no memory to
+  // start.
   bool is_enabled = true;
+  Store store = Store::kNone;  // never kDefault
   std::string directory;
   std::vector<std::string> files;  // names in the directory; empty: none (yet)
   // Look-ups of new label sets that went to an overflow series.
   uint64_t dropped_series = 0;
   uint64_t dropped_observations = 0;
   uint64_t children_without_file = 0;
-  uint64_t file_bytes = 0;  // memory behind the files
+  // Of Store::kWritten: changes that could not be written to the file when they
+  // were made (a full disk, say). They are in memory and go out with the next
+  // write that can be made.
+  uint64_t failed_writes = 0;
+  uint64_t file_bytes = 0;  // memory behind the files, or of this process
   std::string last_error;   // empty: none
 };
 WriterStatus GetWriterStatus();
+
+// The bytes of this process's metric files as they are now, as common/FORMAT.md
+// lays them out, up to the last published record; for a reader of
+// Store::kMemory, whose bytes are nowhere else. Empty when there is none yet.
+// Any thread; not async-signal-safe.
+std::vector<std::string> GetMetricFileBytes();
 
 }  // namespace tine
 

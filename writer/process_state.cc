@@ -17,6 +17,8 @@
 #include "writer/settings.h"
 #include "writer/slow_path_lock.h"
 #include "writer/thread_slots.h"
+#include "writer/written_cells.h"
+#include "writer/written_file.h"
 
 namespace tine::internal {
 
@@ -84,28 +86,33 @@ bool MapProcessState() {
                                  std::memory_order_relaxed);
   process->phase.store(Phase::kReady, std::memory_order_release);
   g_image.process.store(process, std::memory_order_release);
-  g_shared_table.store(&process->shared, std::memory_order_release);
+  SetStoreLocked(process, g_image.settings.store);
   return true;
 }
 
-bool StartOnce() {
+bool StartOnce(Store store) {
   // First, so that a fork waits for all the rest.
   const bool has_fork_handlers = InstallForkHandlers();
   std::memset(&g_image.settings, 0, sizeof(Settings));  // a parent's attempt
-  if (!ReadEnvironment(&g_image.settings)) {
+  const char* problem = nullptr;
+  if (!ReadEnvironment(&g_image.settings, store, &problem)) {
     g_image.is_disabled.store(true, std::memory_order_relaxed);
     return false;
   }
   g_image.slot_count = MakeThreadKey() ? SlotCountFromEnvironment() : 0;
-  return has_fork_handlers && MapProcessState();
+  if (!has_fork_handlers || !MapProcessState()) {
+    return false;
+  }
+  g_image.process.load()->last_error.store(problem, std::memory_order_relaxed);
+  return true;
 }
 
-void StartNow() noexcept {
+void StartNow(Store store) noexcept {
   // A cancellation would be an exception that nobody may catch.
   SignalShield shield;
   bool is_ready = false;
   try {
-    is_ready = StartOnce();
+    is_ready = StartOnce(store);
   } catch (...) {
   }
   if (!is_ready && !g_image.is_disabled.load(std::memory_order_relaxed)) {
@@ -120,7 +127,7 @@ void StartNow() noexcept {
 
 }  // namespace
 
-bool Start() noexcept {
+bool Start(Store store) noexcept {
   // Another thread may be at it. Bounded, since it may be stopped.
   const uint64_t give_up_ns = CoarseNowNs() + 1'000'000'000;
   int32_t starter = g_image.starter.load(std::memory_order_acquire);
@@ -128,7 +135,7 @@ bool Start() noexcept {
     const int32_t self = ::getpid();
     if (starter != self && g_image.starter.compare_exchange_strong(
                                starter, self, std::memory_order_acquire)) {
-      StartNow();
+      StartNow(store);
     } else if (g_image.is_start_stuck.load(std::memory_order_relaxed) ||
                CoarseNowNs() > give_up_ns) {
       // The next one need not wait in vain too.
@@ -140,6 +147,20 @@ bool Start() noexcept {
     starter = g_image.starter.load(std::memory_order_acquire);
   }
   return !g_image.is_disabled.load(std::memory_order_relaxed);
+}
+
+void SetStoreLocked(ProcessState* process, Store store) noexcept {
+  g_image.settings.store = store;
+  if (store == Store::kNone) {
+    g_image.is_disabled.store(true, std::memory_order_relaxed);
+    g_image.process.store(nullptr, std::memory_order_release);
+  }
+  // The hot path of gauges is only for cells that need no more than a store to
+  // memory. That of the others goes by the threads' slots, which such stores do
+  // not give out.
+  const bool has_hot_path = store == Store::kMapped || store == Store::kMemory;
+  g_shared_table.store(has_hot_path ? &process->shared : &g_new_thread_table,
+                       std::memory_order_release);
 }
 
 ProcessState* CurrentProcess() noexcept {
@@ -235,6 +256,9 @@ void CountDrops(ProcessState* process, uint64_t observations,
   }
   if (series != 0) {
     series_count.fetch_add(series, std::memory_order_relaxed);
+  }
+  if (has_file && IsStoreWritten()) {
+    WriteDropCounts(process->files[0]);
   }
 }
 

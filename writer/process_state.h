@@ -19,6 +19,7 @@
 #include "common/metric_file_name.h"
 #include "common/record_layout.h"
 #include "writer/block_table.h"
+#include "writer/store.h"
 
 namespace tine::internal {
 
@@ -28,13 +29,24 @@ inline constexpr uint64_t kDefaultMaxBytes = 16 << 20;
 // Room that only overflow series may take, so that sums stay true at the cap.
 inline constexpr uint64_t kOverflowReserveBytes = 64 << 10;
 
-// One metric file of this process, mapped. Changed only under the lock.
+// What Store::kWritten writes through. Known to forked children, which close
+// it.
+struct FileDescriptor {
+  std::atomic<int> fd{-1};
+  // What the number must still mean.
+  uint64_t device = 0;
+  uint64_t inode = 0;
+};
+
+// One metric file of this process: mapped, or a copy of it in private memory
+// (written), or no file at all but its bytes. Changed only under the lock.
 struct MetricFile {
   uint8_t* base;
-  void* life_lock;         // the mapping that holds it
-  uint64_t reserve_bytes;  // address space and file size
-  uint64_t real_bytes;     // from the start: backed by memory, may be touched
-  uint64_t used;           // what was published last
+  void* life_lock;             // the mapping that holds it; null: none does
+  FileDescriptor* descriptor;  // of Store::kWritten; else null
+  uint64_t reserve_bytes;      // address space and file size
+  uint64_t real_bytes;  // from the start: backed by memory, may be touched
+  uint64_t used;        // what was published last
   char name[kMaxMetricFileNameBytes + 1];
 
   format::FileHeaderDynamic* dynamic() const {
@@ -62,14 +74,19 @@ struct ProcessState {
 
   // Under the lock.
   uint32_t file_count;
-  uint64_t private_bytes;  // of private blocks made
-  bool has_told_parent;    // that this child could not make a file
+  uint32_t lost_file_count;  // made before, and lost (LoseFilesLocked)
+  uint64_t private_bytes;    // of private blocks made
+  bool has_told_parent;      // that this child could not make a file
   MetricFile files[kMaxFiles];
   uint8_t chunk_file[kMaxChunks];  // which file holds a chunk, once it is real
 
   // Counted here while there is no file, in the file's header afterwards.
   std::atomic<uint64_t> dropped_observations;
   std::atomic<uint64_t> dropped_series;
+
+  // Of Store::kWritten: memory holds what the file does not.
+  std::atomic<bool> is_file_behind;
+  std::atomic<uint64_t> failed_writes;
 
   // Back-off after a failure: see MayRetry().
   std::atomic<uint64_t> retry_at_ns;  // coarse monotonic clock; 0: no failure
@@ -104,6 +121,7 @@ struct Settings {
   uint8_t boot_id[16];
   uint64_t max_bytes;
   uint64_t max_files;  // in the directory
+  Store store;         // never kDefault once the library has started
   bool may_use_disk;
   bool is_quiet;  // TINE_LOG=off
 };
@@ -143,6 +161,7 @@ struct ImageState {
 
   DataMapping mappings[kMaxFiles] = {};
   std::atomic<uint32_t> mapping_count{0};
+  FileDescriptor descriptors[kMaxFiles];  // by the number of the mapping
   // The parent's header page, kept by a child that has no file yet, to be
   // counted there.
   std::atomic<format::FileHeaderDynamic*> parent_header{nullptr};
@@ -159,10 +178,15 @@ struct ImageState {
 
 extern ImageState g_image;
 
-// Makes the process state, once per image; reads the environment. False:
-// counting is off for good (no memory, or TINE_DISABLE). Not async-signal-safe;
-// registrations call it.
-bool Start() noexcept;
+// Makes the process state, once per image; reads the environment. `store` wins
+// over the environment's unless it is kDefault or the library has started.
+// False: counting is off for good (no memory, TINE_DISABLE or Store::kNone).
+// Not async-signal-safe; registrations call it.
+bool Start(Store store = Store::kDefault) noexcept;
+
+// Another store than the one it started with, before there is a file. Under the
+// lock.
+void SetStoreLocked(ProcessState* process, Store store) noexcept;
 
 // The process's state, reset first if this is a forked child. Null before
 // Start(). Async-signal-safe.

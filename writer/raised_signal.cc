@@ -8,10 +8,11 @@
 
 namespace tine::internal {
 
-RaisedSignal::RaisedSignal(int number) noexcept : number_(number) {
+RaisedSignal::RaisedSignal(int number, bool can_be_pending) noexcept
+    : number_(number) {
   sigset_t pending;
-  was_pending_ =
-      ::sigpending(&pending) == 0 && ::sigismember(&pending, number) == 1;
+  was_pending_ = can_be_pending && ::sigpending(&pending) == 0 &&
+                 ::sigismember(&pending, number) == 1;
 }
 
 void RaisedSignal::Take() const noexcept {

@@ -1,10 +1,14 @@
 #include "writer/record_appender.h"
 
 #include <cassert>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
 
 #include "common/clock.h"
 #include "common/record_codec.h"
 #include "writer/metric_file.h"
+#include "writer/written_file.h"
 
 namespace tine::internal {
 namespace {
@@ -78,8 +82,40 @@ Cell* RecordAppender::AppendCells(uint32_t slot, uint32_t chunk) {
   return cells;
 }
 
-void RecordAppender::Publish() {
+// The records first and then `used`, which a reader reads in the other order.
+bool RecordAppender::WriteRecords() {
+  const uint64_t begin = file_->used;
+  Written written = WriteBytes(*file_, file_->base + begin, end_ - begin);
+  if (written == Written::kAll) {
+    written = WriteAt(*file_, &end_, sizeof(end_),
+                      format::kHeaderDynamicOffset +
+                          offsetof(format::FileHeaderDynamic, used));
+  }
+  if (written == Written::kAll) {
+    return true;
+  }
+  if (written == Written::kNotOurs) {
+    LoseFilesLocked(process_);
+  } else {
+    NoteFailure(process_, "cannot write to a metric file", errno);
+  }
+  // The next records begin here, and with zeroes. Families that are among these
+  // are not in the file.
+  std::memset(file_->base + begin, 0, end_ - begin);
+  for (Family* family = g_registry.FirstFamily(); family != nullptr;
+       family = family->next) {
+    if (HasFamily(family) && family->published_offset >= begin) {
+      family->published_process = 0;
+    }
+  }
+  return false;
+}
+
+bool RecordAppender::Publish() {
   assert(end_ <= file_->real_bytes);
+  if (IsStoreWritten() && !WriteRecords()) {
+    return false;
+  }
   file_->used = end_;
   // Everything written above was invisible: readers stop at `used`. This
   // release store pairs with the reader's fence between its read of `used` and
@@ -87,6 +123,7 @@ void RecordAppender::Publish() {
   // is killed before this line, the half-written records lie beyond `used` for
   // ever; nothing needs repair.
   file_->dynamic()->used.store(end_, std::memory_order_release);
+  return true;
 }
 
 }  // namespace tine::internal

@@ -38,9 +38,12 @@ class RecordAppender {
   // Returns the block's cells.
   Cell* AppendCells(uint32_t slot, uint32_t chunk);
 
-  void Publish();
+  // False: it could not be written to the file (Store::kWritten), which is
+  // noted; nothing was published.
+  bool Publish();
 
  private:
+  bool WriteRecords();
   bool HasFamily(const Family* family) const;
   uint8_t* at() const { return file_->base + end_; }
 

@@ -46,6 +46,29 @@ bool ParseLabels(std::string_view text, std::vector<LabelPair>* labels) {
   return true;
 }
 
+// kDefault when it is no store's name.
+Store ParseStore(std::string_view name) {
+  return name == "mmap"     ? Store::kMapped
+         : name == "pwrite" ? Store::kWritten
+         : name == "memory" ? Store::kMemory
+         : name == "none"   ? Store::kNone
+                            : Store::kDefault;
+}
+
+Store StoreFromEnvironment(const char** problem) {
+  const std::string_view name = Environment("TINE_STORE");
+  const Store store = name.empty() ? Store::kMapped : ParseStore(name);
+  if (store != Store::kDefault) {
+    return store;
+  }
+  *problem = "TINE_STORE is ignored: it must be mmap, pwrite, memory or none";
+  const std::string what = "TINE_STORE=" + std::string(name) +
+                           " is ignored: it must be mmap, pwrite, memory or "
+                           "none";
+  Complain(what.c_str(), "", 0);
+  return Store::kMapped;
+}
+
 void ReadExecutableName(Settings* settings) {
   char path[4096];
   const ssize_t length = ::readlink("/proc/self/exe", path, sizeof(path));
@@ -132,10 +155,13 @@ uint64_t NumberFromEnvironment(const char* name, uint64_t low, uint64_t high,
   return number;
 }
 
-bool ReadEnvironment(Settings* settings) {
+bool ReadEnvironment(Settings* settings, Store store, const char** problem) {
   settings->is_quiet = Environment("TINE_LOG") == "off";
   const std::string_view disable = Environment("TINE_DISABLE");
-  if (!disable.empty() && disable != "0") {
+  settings->store =
+      store == Store::kDefault ? StoreFromEnvironment(problem) : store;
+  if ((!disable.empty() && disable != "0") || settings->store == Store::kNone) {
+    settings->store = Store::kNone;
     return false;
   }
   settings->max_bytes = NumberFromEnvironment(

@@ -11,9 +11,11 @@
 namespace tine::internal {
 
 // Reads the environment (see tine.h), the executable's name and the boot id.
-// What is wrong in the environment is told on stderr and ignored. False:
-// TINE_DISABLE. Not async-signal-safe.
-bool ReadEnvironment(Settings* settings);
+// What is wrong in the environment is told on stderr and ignored; a word in
+// TINE_STORE that is no store is noted in `*problem` too, a constant text, or
+// null. `store` wins over it unless it is kDefault. False: TINE_DISABLE, or
+// Store::kNone. Not async-signal-safe.
+bool ReadEnvironment(Settings* settings, Store store, const char** problem);
 
 // The variable as a whole number from `low` to `high`; `default_value` when it
 // is not set, or (told on stderr) when it is anything else.

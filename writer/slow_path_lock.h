@@ -19,6 +19,11 @@ class SignalShield {
   SignalShield(const SignalShield&) = delete;
   SignalShield& operator=(const SignalShield&) = delete;
 
+  // Had this thread blocked the signal before? True when that is not known.
+  bool WasBlockedBefore(int number) const noexcept {
+    return !is_shielded_ || ::sigismember(&old_mask_, number) != 0;
+  }
+
  private:
   sigset_t old_mask_;
   bool is_shielded_;
@@ -42,6 +47,10 @@ class SlowPathLock {
   SlowPathLock& operator=(const SlowPathLock&) = delete;
 
   bool is_held() const { return is_held_; }
+  // See SignalShield.
+  bool WasBlockedBefore(int number) const noexcept {
+    return shield_.WasBlockedBefore(number);
+  }
 
  private:
   ProcessState* const process_;

@@ -34,6 +34,10 @@ WRITER_SRCS = [
     "slow_path_lock.h",
     "thread_slots.cc",
     "thread_slots.h",
+    "written_cells.cc",
+    "written_cells.h",
+    "written_file.cc",
+    "written_file.h",
 ]
 
 WRITER_HDRS = [
@@ -45,6 +49,7 @@ WRITER_HDRS = [
     "histogram.h",
     "process.h",
     "status.h",
+    "store.h",
     "string_span.h",
     "summary.h",
     "timer.h",

@@ -35,12 +35,13 @@
 // be on while a thread is in it, as POSIX has it for nearly every function.
 //
 // Environment, read once when the first metric is registered: TINE_DIR,
-// TINE_PROCESS_LABELS, TINE_WORKER_ID, TINE_DISABLE=1 (count nothing, make no
-// file), TINE_LOG=off (no line on stderr), TINE_MAX_BYTES (16777216: all of one
-// process's files), TINE_MAX_FILES (100000: where as many are in the metrics
-// directory, a tmpfs, no further one is made), TINE_MAX_SLOTS (threads with
-// private blocks: 2 per CPU, at most 64), TINE_ALLOW_DISK=1 (accept ext2/3/4
-// and xfs, where a store can stall at writeback).
+// TINE_PROCESS_LABELS, TINE_WORKER_ID, TINE_STORE (mmap, pwrite, memory or
+// none: store.h), TINE_DISABLE=1 (count nothing, make no file), TINE_LOG=off
+// (no line on stderr), TINE_MAX_BYTES (16777216: all of one process's files),
+// TINE_MAX_FILES (100000: where as many are in the metrics directory, a tmpfs,
+// no further one is made), TINE_MAX_SLOTS (threads with private blocks: 2 per
+// CPU, at most 64), TINE_ALLOW_DISK=1 (accept ext2/3/4 and xfs, where a store
+// can stall at writeback).
 
 #ifndef TINE_WRITER_TINE_H_
 #define TINE_WRITER_TINE_H_
@@ -50,6 +51,7 @@
 #include "writer/histogram.h"  // IWYU pragma: export
 #include "writer/process.h"    // IWYU pragma: export
 #include "writer/status.h"     // IWYU pragma: export
+#include "writer/store.h"      // IWYU pragma: export
 #include "writer/summary.h"    // IWYU pragma: export
 #include "writer/timer.h"      // IWYU pragma: export
 

@@ -1,0 +1,125 @@
+#include "writer/written_file.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include "common/retry_if_interrupted.h"
+#include "writer/life_lock.h"
+#include "writer/raised_signal.h"
+#include "writer/registry.h"
+
+namespace tine::internal {
+namespace {
+
+// Far above the numbers that a program gets, which are the lowest free ones:
+// when it closes all that it does not know, the next file that it opens does
+// not get our number. Not higher, because the kernel keeps a table up to the
+// highest one.
+constexpr rlim_t kHighestDescriptor = 1024;
+constexpr rlim_t kDescriptorsBelowTheLimit = 64;
+
+int FirstHighDescriptor() {
+  rlimit limit;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    return 0;
+  }
+  const rlim_t end = std::min(limit.rlim_cur, kHighestDescriptor);
+  return end < 2 * kDescriptorsBelowTheLimit
+             ? 0
+             : static_cast<int>(end - kDescriptorsBelowTheLimit);
+}
+
+// A signal handler that interrupts us cannot have closed it: signals are
+// blocked. Another thread could, in just this moment; then the number, a high
+// one, is hardly anybody's yet.
+bool IsOurs(const FileDescriptor& descriptor, int fd) {
+  struct stat info;
+  return fd >= 0 && ::fstat(fd, &info) == 0 &&
+         info.st_dev == descriptor.device && info.st_ino == descriptor.inode;
+}
+
+}  // namespace
+
+bool OpenWrittenFileLocked(int directory_fd, const char* name,
+                           MetricFile* file) noexcept {
+  const uint32_t number =
+      g_image.mapping_count.load(std::memory_order_relaxed) - 1;
+  file->descriptor = &g_image.descriptors[number];
+  return TakeLifeLockAndKeep(directory_fd, name, FirstHighDescriptor(),
+                             file->descriptor);
+}
+
+void CloseDescriptor(FileDescriptor* descriptor) noexcept {
+  if (descriptor == nullptr) {
+    return;
+  }
+  const int saved_errno = errno;
+  const int fd = descriptor->fd.exchange(-1, std::memory_order_relaxed);
+  if (IsOurs(*descriptor, fd)) {
+    ::close(fd);
+  }
+  errno = saved_errno;
+}
+
+Written WriteAt(const MetricFile& file, const void* from, uint64_t size_bytes,
+                uint64_t offset, bool may_be_pending) noexcept {
+  const int fd = file.descriptor->fd.load(std::memory_order_relaxed);
+  const bool is_sealed = g_image.is_sealed.load(std::memory_order_relaxed);
+  if (!is_sealed && !IsOurs(*file.descriptor, fd)) {
+    return Written::kNotOurs;
+  }
+  // RLIMIT_FSIZE may have been lowered since the file was made.
+  const RaisedSignal too_large(SIGXFSZ, may_be_pending && !is_sealed);
+  const auto* at = static_cast<const uint8_t*>(from);
+  while (size_bytes != 0) {
+    // The C library's pwrite() is a cancellation point.
+    const ssize_t count = RetryIfInterrupted(
+        [&] { return ::syscall(SYS_pwrite64, fd, at, size_bytes, offset); });
+    if (count <= 0) {
+      if (count < 0 && errno == EFBIG && !is_sealed) {
+        too_large.Take();
+      }
+      errno = count == 0 ? EIO : errno;
+      return errno == EBADF && !is_sealed ? Written::kNotOurs : Written::kNot;
+    }
+    at += count;
+    offset += static_cast<uint64_t>(count);
+    size_bytes -= static_cast<uint64_t>(count);
+  }
+  return Written::kAll;
+}
+
+Written WriteBytes(const MetricFile& file, const void* begin,
+                   uint64_t size_bytes) noexcept {
+  const auto offset =
+      static_cast<uint64_t>(static_cast<const uint8_t*>(begin) - file.base);
+  return WriteAt(file, begin, size_bytes, offset);
+}
+
+void LoseFilesLocked(ProcessState* process) noexcept {
+  for (uint32_t i = 0; i < process->file_count; ++i) {
+    CloseDescriptor(process->files[i].descriptor);
+  }
+  // Their memory stays: a thread that could not have the lock may be adding
+  // there. It is little, and kMaxFiles bounds it.
+  process->lost_file_count += process->file_count;
+  for (uint32_t chunk = 0; chunk < g_registry.chunk_count(); ++chunk) {
+    process->shared.blocks[chunk].store(nullptr, std::memory_order_release);
+  }
+  __atomic_store_n(&process->file_count, 0, __ATOMIC_RELEASE);
+  g_image.process_number.fetch_add(1, std::memory_order_relaxed);
+  process->is_file_behind.store(false, std::memory_order_relaxed);
+  NoteError(process,
+            "the program has closed the metric file's descriptor: counting "
+            "goes on in a further file",
+            0);
+}
+
+}  // namespace tine::internal
