@@ -83,14 +83,19 @@ uint64_t LimitOf(int resource) {
   return limit.rlim_cur;
 }
 
+uint64_t FileSizeLimit() {
+  return g_image.settings.store == Store::kMemory ? UINT64_MAX
+                                                  : LimitOf(RLIMIT_FSIZE);
+}
+
 // How large the file may become: address space and sparse size, not memory.
 // RLIMIT_FSIZE is looked at first because going beyond it kills the process
-// (SIGXFSZ).
+// (SIGXFSZ); memory without a file has nothing to do with it.
 uint64_t ReserveBytes() {
   const uint64_t wanted_bytes =
       g_image.settings.max_bytes + kOverflowReserveBytes + kLeastReserveBytes;
   const uint64_t bytes =
-      std::min({wanted_bytes, LimitOf(RLIMIT_FSIZE), LimitOf(RLIMIT_AS) / 64});
+      std::min({wanted_bytes, FileSizeLimit(), LimitOf(RLIMIT_AS) / 64});
   return bytes / PageBytes() * PageBytes();
 }
 
@@ -346,6 +351,9 @@ void LetGoOfParent() {
 }
 
 void AddFile(ProcessState* process, const MetricFile& file) {
+  if (IsStoreWritten()) {
+    WriteDropCounts(file);
+  }
   process->files[process->file_count] = file;
   __atomic_store_n(&process->file_count, process->file_count + 1,
                    __ATOMIC_RELEASE);
@@ -358,23 +366,24 @@ bool HasTooManyFiles(const ProcessState* process) {
 
 // The bytes of a file without one, for Store::kMemory.
 bool CreateInMemory(ProcessState* process) {
-  MetricFile file{};
-  file.reserve_bytes = ReserveBytes();
-  FileUuid uuid;
   const char* problem = nullptr;
-  if (HasTooManyFiles(process) || file.reserve_bytes < kLeastReserveBytes) {
+  FileUuid uuid;
+  MetricFile file{};
+  const uint64_t reserve_bytes = ReserveBytes();
+  if (HasTooManyFiles(process) || reserve_bytes < kLeastReserveBytes) {
     problem = "no room for the metrics (RLIMIT_AS)";
   } else if (!FillRandom(&uuid)) {
     problem = "cannot get random numbers";
-  } else if ((file.base = MapData(-1, file.reserve_bytes)) == nullptr) {
+  } else if ((file.base = MapData(-1, reserve_bytes)) == nullptr) {
     problem = "no memory for the metrics";
   }
   if (problem != nullptr) {
     NoteFailure(process, problem, errno);
     return false;
   }
+  file.reserve_bytes = reserve_bytes;
   file.real_bytes = FirstRealBytes();
-  FillHeader(file.base, uuid, file.reserve_bytes);
+  FillHeader(file.base, uuid, reserve_bytes);
   file.used = format::kHeaderBytes;
   if (process->file_count == 0) {
     MoveDropsToHeader(process, &file);

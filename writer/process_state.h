@@ -84,7 +84,12 @@ struct ProcessState {
   std::atomic<uint64_t> dropped_observations;
   std::atomic<uint64_t> dropped_series;
 
-  // Of Store::kWritten: memory holds what the file does not.
+  // Of Store::kWritten. Who changes cells holds the lock (WrittenChange).
+  std::atomic<uint32_t> write_lock;
+  std::atomic<bool> is_write_lock_stuck;  // as is_lock_stuck
+  // The program has closed a descriptor (LoseFilesLocked comes next).
+  std::atomic<bool> are_files_lost;
+  // Memory holds what the file does not.
   std::atomic<bool> is_file_behind;
   std::atomic<uint64_t> failed_writes;
 

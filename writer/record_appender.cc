@@ -95,7 +95,7 @@ bool RecordAppender::WriteRecords() {
     return true;
   }
   if (written == Written::kNotOurs) {
-    LoseFilesLocked(process_);
+    process_->are_files_lost.store(true, std::memory_order_relaxed);
   } else {
     NoteFailure(process_, "cannot write to a metric file", errno);
   }

@@ -47,10 +47,6 @@ class SlowPathLock {
   SlowPathLock& operator=(const SlowPathLock&) = delete;
 
   bool is_held() const { return is_held_; }
-  // See SignalShield.
-  bool WasBlockedBefore(int number) const noexcept {
-    return shield_.WasBlockedBefore(number);
-  }
 
  private:
   ProcessState* const process_;

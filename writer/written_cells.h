@@ -2,9 +2,9 @@
 // and written. The tables that the hot path looks at stay null in this store.
 //
 // All threads share slot 0's cells. A change is made and its value written
-// under the slow-path lock, with signals blocked, so an older value never comes
-// to the file after a newer one, and what has been returned from is in the
-// file, whatever kills the process then.
+// under one lock, with signals blocked, so an older value never comes to the
+// file after a newer one, and what has been returned from is in the file,
+// whatever kills the process then.
 
 #ifndef TINE_WRITER_WRITTEN_CELLS_H_
 #define TINE_WRITER_WRITTEN_CELLS_H_
@@ -17,10 +17,11 @@
 
 namespace tine::internal {
 
-// Holds the lock for one observation, which may change several cells of one
-// chunk. Async-signal-safe. Where the lock cannot be had (a thread is stopped
-// that holds it) or the file cannot be written (it is full), a change is in
-// memory alone, and somebody's later change brings it to the file.
+// Holds the lock of all cells for one observation, which may change several
+// cells of one chunk. Comes before the slow-path lock where both are needed.
+// Async-signal-safe. Where the lock cannot be had (a thread is stopped that
+// holds it) or the file cannot be written (its disk is full), a change is in
+// memory alone, and a later one brings it to the file.
 class WrittenChange {
  public:
   explicit WrittenChange(uint32_t chunk) noexcept;
@@ -29,7 +30,7 @@ class WrittenChange {
   WrittenChange& operator=(const WrittenChange&) = delete;
 
   // Changes the cell with `change(Cell*)`, which must be atomic, and writes it.
-  // False: there is no such cell, counted as a drop.
+  // False: there is no such cell, which is counted as a drop.
   template <typename Change>
   bool Apply(uint32_t cell, Change change) noexcept {
     // Twice, because it may be found only in writing that the file is lost. The
@@ -54,9 +55,10 @@ class WrittenChange {
   bool Write(const Cell* cell) noexcept;
   void Drop() noexcept;
 
+  const SignalShield shield_;
   ProcessState* const process_;
   const uint32_t chunk_;
-  SlowPathLock lock_;
+  const bool is_held_;
 };
 
 // Writes the counts of drops in the file's header. Needs no lock: where two

@@ -116,6 +116,7 @@ void LoseFilesLocked(ProcessState* process) noexcept {
   __atomic_store_n(&process->file_count, 0, __ATOMIC_RELEASE);
   g_image.process_number.fetch_add(1, std::memory_order_relaxed);
   process->is_file_behind.store(false, std::memory_order_relaxed);
+  process->are_files_lost.store(false, std::memory_order_relaxed);
   NoteError(process,
             "the program has closed the metric file's descriptor: counting "
             "goes on in a further file",

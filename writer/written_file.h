@@ -52,7 +52,8 @@ Written WriteBytes(const MetricFile& file, const void* begin,
 
 // The program has closed our descriptor, and the collector will take the file
 // for that of a dead process: rightly, since all that was counted is in it. The
-// process goes on like a forked child, with a further file and from zero.
+// process goes on like a forked child, with a further file and from zero. The
+// caller holds the lock of the cells too (WrittenChange).
 void LoseFilesLocked(ProcessState* process) noexcept;
 
 }  // namespace tine::internal

@@ -4,18 +4,30 @@
 #include <fcntl.h>
 
 #include <cstdlib>
+#include <cstring>
+#include <fstream>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "common/metric_file_name.h"
+#include "common/record_layout.h"
 #include "common/unique_fd.h"
 #include "gtest/gtest.h"
 #include "tests/testing/child_process.h"
 #include "tests/testing/metric_file_sum.h"
 #include "tests/testing/sanitizers.h"
 #include "tests/testing/test_directory.h"
+#include "writer/process.h"
 
 namespace tine::testing {
+
+// TINE_STORE, as the test's target has set it (store_tests.bzl), stays.
+inline bool IsMemoryStore() {
+  const char* store = std::getenv("TINE_STORE");
+  return store != nullptr && std::string_view(store) == "memory";
+}
 
 // The library resolves its directory once per process image, so each scenario
 // runs in a forked child that meets the library for the first time. The test
@@ -36,16 +48,38 @@ class WriterTest : public ::testing::Test {
   // Runs the scenario and expects it to end well.
   ChildOutcome Run(const std::function<void()>& scenario,
                    Ending ending = Ending::kQuick) {
-    ChildOutcome outcome = RunInChild(scenario, ending);
+    ChildOutcome outcome = RunInChild(
+        [&] {
+          scenario();
+          SaveMemoryStore();
+        },
+        ending);
     EXPECT_TRUE(outcome.HasExited(0)) << outcome.Description();
     return outcome;
   }
 
   // All files, each expected to be sound.
   std::vector<MetricFileText> Read() const {
+    SaveMemoryStore();
     std::vector<MetricFileText> files = ReadMetricFiles(dir_.path());
     EXPECT_EQ(DamageIn(files), "");
     return files;
+  }
+
+  // What a process counts in memory, as the files that it would have been.
+  void SaveMemoryStore() const {
+    if (!IsMemoryStore()) {
+      return;
+    }
+    for (const std::string& bytes : GetMetricFileBytes()) {
+      format::FileHeader header;
+      std::memcpy(&header, bytes.data(), sizeof(header));
+      MetricFileName parts{header.pid, {}};
+      std::memcpy(parts.uuid.bytes, header.uuid, sizeof(header.uuid));
+      char name[kMaxMetricFileNameBytes + 1];
+      FormatMetricFileName(parts, name);
+      std::ofstream(dir_.At(name), std::ios::binary) << bytes;
+    }
   }
 
   // As a collector asks: is there a write lock on the file?
