@@ -111,7 +111,9 @@ void InForkedChild() {
   t_is_forking = false;
   ProcessState* process = g_image.process.load(std::memory_order_relaxed);
   if (process == nullptr) {
+    SignalShield shield(SignalShield::For::kFork);
     g_image.forks_under_way.store(0, std::memory_order_relaxed);
+    CoverParentData();  // there is some if the parent has shut down
     return;
   }
   // Signals stay as they are until here: a handler that counts first does the

@@ -482,19 +482,11 @@ bool GrowMetricFileLocked(ProcessState* process, MetricFile* file,
   return true;
 }
 
-namespace {
-
-// Marks the process's files as left by a clean exit; counting may go on. Not a
-// static object's destructor: the others' destructors may still count, and may.
-// Here, because every program that counts links this file of the archive.
-__attribute__((destructor)) void MarkCleanExit() {
-  ProcessState* process = g_image.process.load(std::memory_order_acquire);
+void MarkCleanExit(ProcessState* process) noexcept {
   // Zero in a child that has made no file: its parent's file is not its own to
   // mark.
   const uint32_t count =
-      process == nullptr
-          ? 0
-          : __atomic_load_n(&process->file_count, __ATOMIC_ACQUIRE);
+      __atomic_load_n(&process->file_count, __ATOMIC_ACQUIRE);
   for (uint32_t i = 0; i < count; ++i) {
     process->files[i].dynamic()->state.store(
         static_cast<uint32_t>(format::FileState::kCleanExit),
@@ -502,6 +494,18 @@ __attribute__((destructor)) void MarkCleanExit() {
     if (IsStoreWritten()) {
       WriteState(process->files[i]);
     }
+  }
+}
+
+namespace {
+
+// Not a static object's destructor: the others' destructors may still count,
+// and may. Here, because every program that counts links this file of the
+// archive.
+__attribute__((destructor)) void AtExit() {
+  ProcessState* process = g_image.process.load(std::memory_order_acquire);
+  if (process != nullptr) {
+    MarkCleanExit(process);
   }
 }
 

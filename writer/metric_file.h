@@ -20,6 +20,10 @@ bool CreateMetricFileLocked(ProcessState* process) noexcept;
 bool GrowMetricFileLocked(ProcessState* process, MetricFile* file,
                           uint64_t wanted_bytes) noexcept;
 
+// Marks the process's files as left by a clean exit; counting may go on. Needs
+// no lock.
+void MarkCleanExit(ProcessState* process) noexcept;
+
 }  // namespace tine::internal
 
 #endif  // TINE_WRITER_METRIC_FILE_H_

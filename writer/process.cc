@@ -37,7 +37,41 @@ std::string LastError(const ProcessState* process) {
 // Ok with TINE_DISABLE, which is what was asked for.
 Status StatusWithoutStart() {
   const char* why = g_image.start_error.load(std::memory_order_relaxed);
-  return why == nullptr ? Status() : Status(ErrorCode::kFileUnavailable, why);
+  const ErrorCode code = g_image.is_shut_down.load(std::memory_order_relaxed)
+                             ? ErrorCode::kShutDown
+                             : ErrorCode::kFileUnavailable;
+  return why == nullptr ? Status() : Status(code, why);
+}
+
+void ClearTableLocked(internal::BlockTable* table) {
+  for (uint32_t chunk = 0; chunk < internal::g_registry.chunk_count();
+       ++chunk) {
+    // Looked at first: most of a table lies in pages that were never written.
+    if (table->blocks[chunk].load(std::memory_order_relaxed) != nullptr) {
+      table->blocks[chunk].store(nullptr, std::memory_order_relaxed);
+    }
+  }
+}
+
+// From here on all is as in a process that could not start. `is_shut_down`
+// first: who has the process's state at hand gets no lock any more, so nothing
+// that is cleared here is made again.
+void EndCountingLocked(ProcessState* process, uint64_t dropped_observations) {
+  static constexpr char kWhy[] =  // outlives this call
+      "metrics were shut down in this process";
+  g_image.is_shut_down.store(true, std::memory_order_relaxed);
+  g_image.dropped_without_start.store(dropped_observations,
+                                      std::memory_order_relaxed);
+  g_image.start_error.store(kWhy, std::memory_order_relaxed);
+  g_image.is_disabled.store(true, std::memory_order_relaxed);
+  internal::MarkCleanExit(process);
+  internal::g_shared_table.store(&internal::g_new_thread_table,
+                                 std::memory_order_release);
+  g_image.process.store(nullptr, std::memory_order_release);
+  ClearTableLocked(&process->shared);
+  for (uint32_t i = 0; i < g_image.slot_count; ++i) {
+    ClearTableLocked(&process->slots[i].table);
+  }
 }
 
 Status FileStatus(ProcessState* process) {
@@ -70,6 +104,7 @@ Status CheckAgainstFamilies(const std::vector<LabelPair>& labels) {
 
 Status ApplyOptions(const InitOptions& options, Settings* settings) {
   Status status = CheckAgainstFamilies(options.process_labels);
+  settings->is_quiet = settings->is_quiet || options.is_quiet;
   if (status.ok()) {
     status = internal::AddProcessLabels(settings, options.process_labels);
   }
@@ -141,6 +176,25 @@ void Seal() noexcept {
     }
   }
   g_image.is_sealed.store(true);
+}
+
+Status Shutdown() {
+  const bool is_started = internal::Start();
+  if (g_image.is_shut_down.load()) {
+    return StatusWithoutStart();
+  }
+  if (!is_started) {  // there is nothing to end
+    g_image.is_shut_down.store(true);
+    return Status();
+  }
+  const uint64_t dropped_observations = GetWriterStatus().dropped_observations;
+  ProcessState* process = internal::CurrentProcess();
+  SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
+  if (!lock.is_held()) {
+    return Status(ErrorCode::kBusy, "another thread is registering metrics");
+  }
+  EndCountingLocked(process, dropped_observations);
+  return Status();
 }
 
 WriterStatus GetWriterStatus() {

@@ -28,6 +28,8 @@ struct InitOptions {
   std::string_view worker_id;
   // Where the numbers are kept. Not changed by a child for itself.
   Store store = Store::kDefault;
+  // No line on stderr from here on, as with TINE_LOG=off.
+  bool is_quiet = false;
 };
 
 // Optional. Sets the above and makes the process's metric file now. Call it
@@ -52,10 +54,19 @@ Status AfterFork();
 // still, and that alone; RLIMIT_FSIZE and descriptors must be left alone.
 void Seal() noexcept;
 
+// Ends counting in this process and in what it forks from here on: every later
+// count, look-up and registration is a no-op (dropped and counted; statuses say
+// kShutDown). What was counted stays in the file, which is marked as left by a
+// clean exit and folded when the process ends; its memory stays mapped, since
+// other threads may be in the middle of an add. Cannot be undone. Errors: kBusy
+// (a thread is stopped in a change of the registry: nothing was ended),
+// kShutDown (it was called before). Any thread; not async-signal-safe.
+Status Shutdown();
+
 // Directory, file, drops, last error: what a status page of the host may show.
 struct WriterStatus {
-  // False with TINE_DISABLE=1 or Store::kNone, or if there was no memory to
-  // start.
+  // False with TINE_DISABLE=1 or Store::kNone, after Shutdown(), or if there was
+  // no memory to start.
   bool is_enabled = true;
   Store store = Store::kNone;  // never kDefault
   std::string directory;

@@ -151,6 +151,7 @@ struct ImageState {
   std::atomic<const char*> start_error{nullptr};
   std::atomic<uint64_t> dropped_without_start{0};
   std::atomic<bool> is_start_stuck{false};  // somebody waited for it in vain
+  std::atomic<bool> is_shut_down{false};    // for good, children too
   std::atomic<bool> is_sealed{false};
   std::atomic<bool> has_complained{false};  // of a file that cannot be made
   std::atomic<bool> has_told_usage_error{false};

@@ -459,6 +459,9 @@ Series* FindOrAddSeriesByName(Family* family, const LabelPair* labels,
 }
 
 Status StatusOf(const Family* family) {
+  if (g_image.is_shut_down.load(std::memory_order_relaxed)) {
+    return Status(ErrorCode::kShutDown, "metrics were shut down");
+  }
   if (family->error_message != nullptr) {
     return Status(family->error_code, family->error_message);
   }
@@ -471,6 +474,9 @@ Status StatusOf(const Family* family) {
 }
 
 Status StatusOf(const Series* series) {
+  if (g_image.is_shut_down.load(std::memory_order_relaxed)) {
+    return Status(ErrorCode::kShutDown, "metrics were shut down");
+  }
   if (series == nullptr) {
     if (IsDisabledOnPurpose()) {
       return Status();

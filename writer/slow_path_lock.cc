@@ -100,6 +100,10 @@ SlowPathLock::SlowPathLock(ProcessState* process, Wait wait) noexcept
       !g_image.is_sealed.load(std::memory_order_relaxed)) {
     is_held_ = LockWithin(process, kLongestWaitNs);
   }
+  if (is_held_ && g_image.is_shut_down.load(std::memory_order_relaxed)) {
+    process->lock.store(0, std::memory_order_release);
+    is_held_ = false;
+  }
 }
 
 SlowPathLock::~SlowPathLock() {

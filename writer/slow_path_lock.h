@@ -37,6 +37,7 @@ class SignalShield {
 // for it is waiting for a running thread; even so the wait is bounded, and
 // everybody can do without. Who has waited in vain tells the others: until the
 // lock is free again nobody waits, and not getting it costs no system call.
+// After Shutdown() nobody gets it.
 class SlowPathLock {
  public:
   enum class Wait { kNot, kBounded };

@@ -20,6 +20,7 @@ enum class ErrorCode {
   kFileUnavailable = 9,  // no metric file can be made; the message says why
   kBusy = 10,            // another thread was in the way for too long
   kRemoved = 11,         // the series was removed: what it counts is not served
+  kShutDown = 12,        // after Shutdown(): this process counts no more
 };
 
 // The outcome of a registration or of a set-up call. Copyable; holds no

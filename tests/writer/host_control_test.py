@@ -43,6 +43,12 @@ CONTROLS = {
         ('small_stack_test', '*HandlersThatCountFirst*'),
     'sealed_shield_makes_calls':
         ('seal_test', '*ThreadsOldAndNewMakeNoSystemCall'),
+    'private_blocks_outlive_shutdown':
+        ('shutdown_test', '*ThreadsThatCountCountNoMore'),
+    'lock_is_given_after_shutdown':
+        ('shutdown_test', '*ThreadsThatRegisterLeaveASoundFile'),
+    'child_of_the_shut_down_keeps_its_data':
+        ('shutdown_test', '*ChildrenCountNothingAndLetGoOfTheFile'),
     'children_are_not_told_of':
         ('daemon_test', '*WorkerThatDropsFirstIsACountedNoOpIn0700'),
     'growth_needs_the_path':
