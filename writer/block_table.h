@@ -39,9 +39,15 @@ extern BlockTable g_ended_thread_table;
 
 // The calling thread's table. Initial-exec: one load relative to the thread
 // pointer, no call, also in a shared library that was dlopen'ed (8 bytes of the
-// static TLS surplus).
-extern __thread BlockTable* t_thread_table
-    __attribute__((tls_model("initial-exec")));
+// static TLS surplus). Where there is no such surplus (musl), build with
+// --define=tine_tls=general-dynamic: a call, and a thread's first count may
+// allocate, so that it must not come from a signal handler.
+#if defined(TINE_GENERAL_DYNAMIC_TLS)
+#define TINE_TLS_MODEL __attribute__((tls_model("global-dynamic")))
+#else
+#define TINE_TLS_MODEL __attribute__((tls_model("initial-exec")))
+#endif
+extern __thread BlockTable* t_thread_table TINE_TLS_MODEL;
 
 // Slot 0's table; g_new_thread_table until the library has started.
 extern std::atomic<BlockTable*> g_shared_table;

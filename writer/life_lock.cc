@@ -12,7 +12,7 @@
 
 namespace tine::internal {
 
-__thread bool t_is_forking = false;
+__thread bool t_is_forking TINE_TLS_MODEL = false;
 
 namespace {
 

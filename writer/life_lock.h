@@ -13,6 +13,7 @@
 #define TINE_WRITER_LIFE_LOCK_H_
 
 #include "common/record_layout.h"
+#include "writer/block_table.h"
 #include "writer/process_state.h"
 
 namespace tine::internal {
@@ -22,7 +23,7 @@ namespace tine::internal {
 inline constexpr uint64_t kLongestForkDelayNs = 100'000'000;
 
 // Is the calling thread between the handlers before and after its fork()?
-extern __thread bool t_is_forking __attribute__((tls_model("initial-exec")));
+extern __thread bool t_is_forking TINE_TLS_MODEL;
 
 // Takes the life lock of file `name` in `directory_fd`, for the rest of this
 // process image. Returns the mapping that holds it; null: errno says why.

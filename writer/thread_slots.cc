@@ -12,7 +12,8 @@ namespace tine::internal {
 
 BlockTable g_new_thread_table;
 BlockTable g_ended_thread_table;
-__thread BlockTable* t_thread_table = &g_new_thread_table;
+// The attribute again: a definition without it has a model of its own.
+__thread BlockTable* t_thread_table TINE_TLS_MODEL = &g_new_thread_table;
 
 namespace {
 
