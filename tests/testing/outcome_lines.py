@@ -33,6 +33,12 @@ class _OutcomeLines(unittest.TestResult):
         super().addError(test, error)
         self._add_failure(test, error)
 
+    def addSubTest(self, test, subtest, error):
+        super().addSubTest(test, subtest, error)
+        if error is not None:
+            print(subtest)
+            self._add_failure(test, error)
+
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
         self._print('SKIPPED', test, reason)
