@@ -19,6 +19,7 @@
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "tools/bench/fastest_reporter.h"
+#include "writer/c/tine.h"
 #include "writer/tine.h"
 
 namespace tine::bench {
@@ -44,10 +45,22 @@ struct alignas(128) PaddedWord {
   std::atomic<uint64_t> value{0};
 };
 
+tine_series* MakeCCounter() {
+  tine_definition definition{};
+  definition.size = sizeof(definition);
+  definition.type = TINE_COUNTER;
+  definition.name = "bench_calls_total";
+  definition.help = "Calls.";
+  tine_series* series = nullptr;
+  tine_register_single(&definition, &series, nullptr, 0);
+  return series;
+}
+
 // Everything that is measured, made once. Never destroyed: handles are kept by
 // threads.
 struct Subjects {
   Counter counter{"bench_operations_total", "Operations."};
+  tine_series* c_counter = MakeCCounter();
   DoubleCounter double_counter{"bench_seconds_total", "Seconds."};
   Histogram histogram{"bench_duration_seconds", "Durations.", DefaultBuckets()};
   Gauge gauge{"bench_temperature", "Degrees.", GaugeMode::kMax};
@@ -112,6 +125,11 @@ const Measured kMeasured[] = {
      [](benchmark::State& state, Subjects& s) {
        const Counter counter = s.counter;
        Loop(state, [=](int) { counter.Increment(); });
+     }},
+    {"counter, C function", 1,
+     [](benchmark::State& state, Subjects& s) {
+       tine_series* counter = s.c_counter;
+       Loop(state, [=](int) { tine_counter_add(counter, 1); });
      }},
     {"peer counter", 1,
      [](benchmark::State& state, Subjects& s) {
@@ -217,6 +235,8 @@ struct Row {
 const Row kRows[] = {
     {"counter", "heap fetch_add", 0.7},
     {"counter", "peer counter", 0.25},
+    {"counter, C function", "heap fetch_add", 2.0},
+    {"counter, C function", "peer counter", 1.0},
     {"counter, all cores", "private fetch_adds, all cores", 1.0},
     {"counter, all cores", "heap fetch_add, all cores", 1.0},
     {"counter, all cores", "peer counter, all cores", 1.0},
