@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "common/metric_names.h"
 
 namespace tine::collector {
 namespace {
@@ -92,7 +93,7 @@ class Expiry {
       return false;
     }
     const uint32_t age_s = now_s_ - folded_at_s;
-    if (part.family->type() == format::MetricType::kGauge) {
+    if (IsSetType(part.family->type())) {
       return times_.gauge_ttl_s != 0 && age_s > times_.gauge_ttl_s;
     }
     return times_.ttl_s != 0 && !IsInUse(part) &&
@@ -157,9 +158,8 @@ SeriesParts ExpiredSeries(const Archive& archive, const FileSet& files,
   // added up like that.)
   absl::flat_hash_set<const MergedSeries*> kept;
   view.ForEachSeries([&](const MergedView::SeriesPart& part) {
-    if (part.family->type() != format::MetricType::kGauge &&
-        touched.contains(part.part.series) && !expiry.IsExpired(part) &&
-        expiry.IsHeld(part)) {
+    if (!IsSetType(part.family->type()) && touched.contains(part.part.series) &&
+        !expiry.IsExpired(part) && expiry.IsHeld(part)) {
       kept.insert(part.part.series);
     }
   });
@@ -169,6 +169,18 @@ SeriesParts ExpiredSeries(const Archive& archive, const FileSet& files,
                                }),
                 expired.end());
   return expired;
+}
+
+SeriesParts AbsentGauges(const Archive& archive, const MergedView& view) {
+  SeriesParts absent;
+  view.ForEachSeries([&](const MergedView::SeriesPart& part) {
+    const SeriesTargets& targets = part.part.targets;
+    if (targets.gauge != CellSums::kNobody && archive.stamps.Of(targets) != 0 &&
+        !archive.sums.gauge(targets.gauge).is_present()) {
+      absent.push_back(part);
+    }
+  });
+  return absent;
 }
 
 void DropFromArchive(const SeriesParts& expired, Archive* archive) {

@@ -30,6 +30,10 @@ SeriesParts ExpiredSeries(const Archive& archive, const FileSet& files,
                           const MergedView& view, const ExpiryTimes& times,
                           uint32_t now_s);
 
+// Gauges of the archive that were too old, by their time to live, when it was
+// made: nothing is left of them.
+SeriesParts AbsentGauges(const Archive& archive, const MergedView& view);
+
 // Takes them out of the archive: once the view was swept, one that comes back
 // begins at 0, as a new series.
 void DropFromArchive(const SeriesParts& expired, Archive* archive);

@@ -231,8 +231,9 @@ class Encoder {
                             ? format::kOriginHasSeveralOwners
                             : 0;
           if (targets.gauge != CellSums::kNobody) {
-            const WriterRank& writer =
-                archive_.sums.gauge(targets.gauge).writer();
+            const GaugeMerge& gauge = archive_.sums.gauge(targets.gauge);
+            const WriterRank& writer = gauge.writer();
+            entry.expires_wall_ns = gauge.expires_wall_ns();
             entry.writer_created_wall_ns = writer.created_wall_ns;
             std::memcpy(entry.writer_uuid, writer.uuid.bytes,
                         sizeof(entry.writer_uuid));
@@ -659,7 +660,8 @@ class Decoder : public RecordVisitor {
         IsMostRecentMode(family.mode) ? Cell(0, origin.first_cell + 1) : 0;
     double value;
     if (DecodeGaugeCell(cell, &value)) {
-      gauge->Restore(ExactSum(value, low), wall_ns, writer);
+      gauge->Restore(ExactSum(value, low), wall_ns, writer,
+                     origin.expires_wall_ns);
     }
   }
 

@@ -60,9 +60,12 @@ struct OriginEntry {
   uint8_t writer_uuid[16];
   uint32_t owner_uid;  // of the files that it comes from
   uint32_t flags;      // see below
+  // Of a gauge with a time to live: when it is too old to be served.
+  uint64_t expires_wall_ns;
 };
 static_assert(offsetof(OriginEntry, owner_uid) == 32);
-static_assert(sizeof(OriginEntry) == 40);
+static_assert(offsetof(OriginEntry, expires_wall_ns) == 40);
+static_assert(sizeof(OriginEntry) == 48);
 inline constexpr uint32_t kOriginHasSeveralOwners = 1;
 
 struct KnownEntry {

@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "collector/file_source.h"
 #include "collector/target_stamps.h"
+#include "common/metric_names.h"
 
 namespace tine::collector {
 namespace {
@@ -58,8 +59,8 @@ std::vector<ArchivedSeries> FindArchivedSeries(
     }
     ArchivedSeries& archived = found[it->second];
     const SeriesTargets& targets = part.part.targets;
-    archived.is_held |= part.family->type() != format::MetricType::kGauge &&
-                        holders.staying.Of(targets) != 0;
+    archived.is_held |=
+        !IsSetType(part.family->type()) && holders.staying.Of(targets) != 0;
     archived.parts.push_back(part);
     if (archive.stamps.Of(targets) != 0 || holders.going.Of(targets) != 0) {
       of_the_dead.insert(series);

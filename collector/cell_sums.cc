@@ -110,7 +110,7 @@ bool HasFallen(const uint64_t* __restrict cells,
   return (borrow & kTopBit) != 0;
 }
 
-void CellSums::ResetTo(const CellSums& base) {
+void CellSums::ResetTo(const CellSums& base, uint64_t now_wall_ns) {
   std::fill(
       std::copy(base.counts_.begin(), base.counts_.end(), counts_.begin()),
       counts_.end(), 0);
@@ -120,7 +120,8 @@ void CellSums::ResetTo(const CellSums& base) {
   // A gauge that is absent in `base` may be another one there: indexes are used
   // again.
   for (size_t i = 0; i < gauges_.size(); ++i) {
-    if (i < base.gauges_.size() && base.gauges_[i].is_present()) {
+    if (i < base.gauges_.size() && base.gauges_[i].is_present() &&
+        !base.gauges_[i].IsExpired(now_wall_ns)) {
       gauges_[i] = base.gauges_[i];
     } else {
       gauges_[i].Reset();

@@ -56,10 +56,10 @@ class CellSums {
   void FreeGauge(uint32_t index) { free_gauges_.push_back(index); }
 
   // Before the sources are added: everything back to what `base` has, which was
-  // made from these sums at some time before; what it does not know, to
-  // nothing.
-  void ResetTo(const CellSums& base);
-  void Reset() { ResetTo(CellSums()); }
+  // made from these sums at some time before; what it does not know, and gauges
+  // that are too old by now, to nothing.
+  void ResetTo(const CellSums& base, uint64_t now_wall_ns);
+  void Reset() { ResetTo(CellSums(), 0); }
 
   // What has come together at the index that belongs to nobody.
   void ClearNobody() {

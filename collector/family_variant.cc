@@ -6,9 +6,11 @@
 #include <string>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/hash/hash.h"
 #include "absl/strings/string_view.h"
 #include "collector/bucket_union.h"
+#include "common/metric_names.h"
 
 namespace tine::collector {
 namespace {
@@ -164,8 +166,11 @@ std::optional<SeriesTargets> FamilyVariant::FindOrAddSeries(
     return entries_[entry].targets;
   }
   uint32_t at = *it;
-  uint64_t& created = family_.series[entries_[at].position].created_wall_ns;
-  created = std::min(created, added.created_wall_ns);
+  MergedSeries& known = family_.series[entries_[at].position];
+  if (!known.was_served) {
+    known.created_wall_ns =
+        std::min(known.created_wall_ns, added.created_wall_ns);
+  }
   for (; entries_[at].part != part; at = entries_[at].next_entry) {
     if (entries_[at].next_entry == kNone) {
       const uint32_t entry = AddEntry(part, entries_[at].position, sums);
@@ -203,6 +208,8 @@ SeriesTargets FamilyVariant::NewTargets(const Part& part,
       break;
     case MetricType::kGauge:
     case MetricType::kUpDownCounter:
+    case MetricType::kStateSet:
+    case MetricType::kInfo:
       targets.gauge = sums->NewGauge(mode_);
       break;
     case MetricType::kHistogram:
@@ -362,6 +369,7 @@ void FamilyVariant::Fill(const CellSums& sums) {
     for (const Entry& entry : entries_) {
       MergedSeries& series = family_.series[entry.position];
       series.is_present = true;
+      series.was_served = true;
       series.value = static_cast<double>(sums.count(entry.targets.first_count));
     }
     return;
@@ -372,7 +380,57 @@ void FamilyVariant::Fill(const CellSums& sums) {
     series.is_present = false;
   }
   for (const Entry& entry : entries_) {
-    FillSeries(entry, sums, &family_.series[entry.position]);
+    MergedSeries& series = family_.series[entry.position];
+    FillSeries(entry, sums, &series);
+    series.was_served |= series.is_present;
+  }
+  if (family_.type == MetricType::kStateSet && HasOneWinner(mode_)) {
+    ClearUnknownStates(sums);
+  }
+}
+
+// Writers with other lists of states may have won in some states each. But the
+// one that wins has all its states, and those that it does not know are false.
+void FamilyVariant::ClearUnknownStates(const CellSums& sums) {
+  if (state_sets_layout_id_ != family_.layout_id) {
+    FindStateSets();
+    state_sets_layout_id_ = family_.layout_id;
+  }
+  std::vector<const GaugeMerge*> winners(family_.series.size());
+  for (const Entry& entry : entries_) {
+    const GaugeMerge& gauge = sums.gauge(entry.targets.gauge);
+    const GaugeMerge*& winner = winners[state_sets_[entry.position]];
+    if (gauge.is_present() && (winner == nullptr || gauge.Beats(*winner))) {
+      winner = &gauge;
+    }
+  }
+  for (const Entry& entry : entries_) {
+    const GaugeMerge* winner = winners[state_sets_[entry.position]];
+    if (winner != nullptr && winner->Beats(sums.gauge(entry.targets.gauge))) {
+      family_.series[entry.position].value = 0;
+    }
+  }
+}
+
+// Sets differ in their labels besides the state.
+void FamilyVariant::FindStateSets() {
+  absl::flat_hash_map<std::string, uint32_t> numbers;
+  state_sets_.clear();
+  for (const MergedSeries& series : family_.series) {
+    std::string labels;
+    bool is_name = true;
+    bool is_state = false;
+    for (const std::string_view text : series.labels.strings()) {
+      is_state = is_name ? text == family_.name : is_state;
+      if (!is_state) {
+        labels.append(text).push_back('\0');
+      }
+      is_name = !is_name;
+    }
+    state_sets_.push_back(
+        numbers
+            .emplace(std::move(labels), static_cast<uint32_t>(numbers.size()))
+            .first->second);
   }
 }
 
@@ -390,8 +448,7 @@ void FamilyVariant::ShowAsZero(std::string_view packed_labels) {
 void FamilyVariant::FillSeries(const Entry& entry, const CellSums& sums,
                                MergedSeries* series) const {
   const SeriesTargets& targets = entry.targets;
-  if (family_.type == MetricType::kGauge ||
-      family_.type == MetricType::kUpDownCounter) {
+  if (targets.gauge != CellSums::kNobody) {
     const GaugeMerge& gauge = sums.gauge(targets.gauge);
     series->is_present = gauge.is_present();
     series->value = gauge.value();

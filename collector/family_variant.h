@@ -162,6 +162,8 @@ class FamilyVariant {
   void KeepEntries(const std::vector<bool>& is_kept,
                    const ReturnBudget& give_back, CellSums* sums);
   void SortSeries();
+  void ClearUnknownStates(const CellSums& sums);
+  void FindStateSets();
   void FillSeries(const Entry& entry, const CellSums& sums,
                   MergedSeries* series) const;
 
@@ -173,6 +175,10 @@ class FamilyVariant {
   size_t sorted_count_ = 0;  // series behind these are new and not in order yet
   bool part_bounds_differ_ = false;
   uint64_t sample_text_bytes_ = 0;  // one sample of each series
+  // Of a state set: a number for each series, the same for the states of one
+  // set; right for this layout.
+  std::vector<uint32_t> state_sets_;
+  uint64_t state_sets_layout_id_ = 0;
 };
 
 }  // namespace tine::collector

@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "collector/file_opener.h"
 #include "collector/series_budget.h"
+#include "common/clock.h"
 #include "common/metric_file_name.h"
 
 namespace tine::collector {
@@ -284,7 +285,7 @@ void FileSet::ProbeAll() {
 }
 
 void FileSet::AddAll() {
-  view_->BeginSums(archive_->sums);
+  view_->BeginSums(archive_->sums, NowNs(CLOCK_REALTIME));
   saturated_sum_count_ = 0;
   for (const auto& file : files_) {
     Update(file.get());

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/clock.h"
 #include "common/metric_names.h"
 #include "common/record_codec.h"
 
@@ -18,6 +19,22 @@ using format::ValueKind;
 // A sum over slots of doubles that never fall may seem to fall by the rounding
 // of its last bit.
 constexpr double kRoundingSlack = 1e-12;
+
+uint64_t ToNs(double seconds) {
+  constexpr double kLongestS = 1e9;  // three decades
+  return static_cast<uint64_t>(std::min(seconds, kLongestS) * 1e9);
+}
+
+// `strings` and `text` behind them, in `packed`.
+StringListView WithOneMore(const StringListView& strings, std::string_view text,
+                           std::string* packed) {
+  packed->assign(reinterpret_cast<const char*>(strings.bytes()),
+                 strings.size_bytes());
+  packed->resize(packed->size() + 2 + text.size());
+  auto* bytes = reinterpret_cast<uint8_t*>(packed->data());
+  AppendString(bytes + strings.size_bytes(), text);
+  return StringListView(bytes, packed->size(), strings.size() + 1);
+}
 
 // (Assigning an empty list or clear() would keep it.)
 template <typename T>
@@ -46,16 +63,30 @@ void FileSource::OnFamily(uint64_t /*offset*/, const FamilyView& family) {
   known.type = family.type;
   known.value_kind = family.value_kind;
   known.gauge_mode = family.gauge_mode;
-  const std::optional<FamilyHandle> handle = view_->Declare(family, budget_);
+  known.time_to_live_ns = ToNs(family.time_to_live_s);
+  FamilyView declared = family;
+  std::string label_names;
+  if (family.type == MetricType::kStateSet) {
+    // To the view each state is a gauge, with one label more.
+    std::vector<std::string>& states =
+        state_names_[static_cast<uint32_t>(families_.size())];
+    for (const std::string_view state : family.state_names) {
+      states.emplace_back(state);
+    }
+    declared.value_kind = ValueKind::kF64;
+    declared.label_names =
+        WithOneMore(family.label_names, family.name, &label_names);
+  }
+  const std::optional<FamilyHandle> handle = view_->Declare(declared, budget_);
   known.is_refused = !handle.has_value();
   if (handle.has_value()) {
     known.handle = *handle;
-    const size_t label_count = family.label_names.size() +
+    const size_t label_count = declared.label_names.size() +
                                writer_->process_label_count +
                                (IsAllMode(family.gauge_mode) ? 1 : 0);
     max_label_count_ = std::max(max_label_count_, label_count);
     label_clash_count_ +=
-        SeriesKeyBuilder(family.label_names, writer_->process_labels(),
+        SeriesKeyBuilder(declared.label_names, writer_->process_labels(),
                          PidLabelOf(family.gauge_mode))
             .clash_count();
   }
@@ -95,26 +126,64 @@ void FileSource::DeclareSeries(const NewSeries& series, Removal* removal) {
       (removal != nullptr && removal->end_offset <= taken_before_)) {
     return;
   }
+  if (family.type == MetricType::kStateSet) {
+    DeclareStates(series, removal);
+    return;
+  }
   const bool is_gone =
-      removal != nullptr && (family.type == MetricType::kGauge ||
-                             family.type == MetricType::kUpDownCounter);
+      removal != nullptr &&
+      (IsSetType(family.type) || family.type == MetricType::kUpDownCounter);
   if (is_gone) {
-    removal->targets = FindRemovedGauge(series);
+    removal->targets = FindRemovedGauge(series, ValuesOf(series));
     return;
   }
   std::optional<SeriesTargets> targets;
   if (!family.is_refused) {
-    targets = FindPlace(series);
+    targets = FindPlace(series, ValuesOf(series));
   }
   if (!targets.has_value()) {
     ++refused_series_count_;
     // (A live mode leaves nothing to lose.)
     has_refused_counts_ |=
-        family.type != MetricType::kGauge && !IsLiveMode(family.gauge_mode);
+        !IsSetType(family.type) && !IsLiveMode(family.gauge_mode);
     return;
   }
   has_live_mode_series_ |= IsLiveMode(family.gauge_mode);
   AddCells(family, series.first_cell, series.cell_count, *targets);
+}
+
+void FileSource::DeclareStates(const NewSeries& series,
+                               const Removal* removal) {
+  const Family& family = families_[series.family_number];
+  const bool is_live_mode = IsLiveMode(family.gauge_mode);
+  const bool is_recent = IsMostRecentMode(family.gauge_mode);
+  const size_t first_special = specials_.size();
+  std::string packed;
+  uint8_t bit = 0;
+  for (const std::string& state : state_names_[series.family_number]) {
+    const StringListView values = WithOneMore(ValuesOf(series), state, &packed);
+    if (removal != nullptr) {
+      new_state_removals_.push_back(*removal);
+      new_state_removals_.back().targets = FindRemovedGauge(series, values);
+      continue;
+    }
+    std::optional<SeriesTargets> targets;
+    if (!family.is_refused) {
+      targets = FindPlace(series, values);
+    }
+    if (targets.has_value()) {
+      AddSpecial(is_recent ? SpecialKind::kRecentState : SpecialKind::kState,
+                 series.first_cell, targets->gauge, is_live_mode, bit);
+    }
+    refused_series_count_ += targets.has_value() ? 0 : 1;
+    ++bit;
+  }
+  if (specials_.size() != first_special) {
+    has_live_mode_series_ |= is_live_mode;
+    has_times_ |= is_recent;
+    AddSetTime(family, series.first_cell + series.cell_count - 1,
+               first_special);
+  }
 }
 
 FileSource::FamilyScan* FileSource::ScanOf(uint32_t family_number) {
@@ -137,7 +206,8 @@ StringListView FileSource::ValuesOf(const NewSeries& series) const {
 }
 
 // What is gone is not made for this, but the archive may have it.
-SeriesTargets FileSource::FindRemovedGauge(const NewSeries& series) {
+SeriesTargets FileSource::FindRemovedGauge(const NewSeries& series,
+                                           const StringListView& values) {
   const Family& family = families_[series.family_number];
   if (family.is_refused) {
     return {};
@@ -146,27 +216,26 @@ SeriesTargets FileSource::FindRemovedGauge(const NewSeries& series) {
   nothing.series_left = 0;
   nothing.overflow_series_left = 0;
   return view_
-      ->FindOrAddSeries(
-          family.handle,
-          ScanOf(series.family_number)->builder.Build(ValuesOf(series)),
-          series.created_wall_ns, &nothing)
+      ->FindOrAddSeries(family.handle,
+                        ScanOf(series.family_number)->builder.Build(values),
+                        series.created_wall_ns, &nothing)
       .value_or(SeriesTargets());
 }
 
 // What has no place of its own and can be added up goes to its family's
 // overflow series, so that the sum over the family stays true. Then several
 // series of this file share the sums.
-std::optional<SeriesTargets> FileSource::FindPlace(const NewSeries& series) {
+std::optional<SeriesTargets> FileSource::FindPlace(
+    const NewSeries& series, const StringListView& values) {
   const Family& family = families_[series.family_number];
   FamilyScan* scan = ScanOf(series.family_number);
   std::optional<SeriesTargets> targets;
   if (series_count_ < options_.max_series) {
-    targets = view_->FindOrAddSeries(family.handle,
-                                     scan->builder.Build(ValuesOf(series)),
+    targets = view_->FindOrAddSeries(family.handle, scan->builder.Build(values),
                                      series.created_wall_ns, budget_);
   }
   series_count_ += targets.has_value() ? 1 : 0;
-  if (targets.has_value() || family.type == MetricType::kGauge) {
+  if (targets.has_value() || IsSetType(family.type)) {
     return targets;
   }
   if (!scan->overflow.has_value()) {
@@ -209,23 +278,43 @@ void FileSource::AddCells(const Family& family, uint32_t first_cell,
                  is_live_mode);
       break;
     case MetricType::kGauge:
-      AddSpecial(
-          cell_count == 2 ? SpecialKind::kRecentGauge : SpecialKind::kGauge,
-          first_cell, targets.gauge, is_live_mode);
-      has_recent_gauges_ |= cell_count == 2;
+    case MetricType::kInfo: {
+      const bool is_recent = IsMostRecentMode(family.gauge_mode);
+      AddSpecial(is_recent ? SpecialKind::kRecentGauge : SpecialKind::kGauge,
+                 first_cell, targets.gauge, is_live_mode);
+      has_times_ |= is_recent;
+      AddSetTime(family, first_cell + cell_count - 1, specials_.size() - 1);
       break;
+    }
+    case MetricType::kStateSet:  // DeclareStates
     case MetricType::kNone:
       break;
   }
 }
 
+// For those from `first_special` on, which are one series'.
+void FileSource::AddSetTime(const Family& family, uint32_t last_cell,
+                            size_t first_special) {
+  if (family.time_to_live_ns == 0) {
+    return;
+  }
+  for (size_t i = first_special; i < specials_.size(); ++i) {
+    specials_[i].set_time_distance = static_cast<uint8_t>(specials_.size() - i);
+  }
+  AddSpecial(SpecialKind::kSetTime, last_cell, CellSums::kNobody, false);
+  specials_.back().extra = family.time_to_live_ns;
+  has_times_ = true;
+  has_times_to_live_ = true;
+}
+
 void FileSource::AddSpecial(SpecialKind kind, uint32_t cell, uint32_t target,
-                            bool is_live_mode) {
+                            bool is_live_mode, uint8_t bit) {
   SpecialCell special = {};
   special.cell = cell;
   special.target = target;
   special.kind = kind;
   special.is_live_mode = is_live_mode;
+  special.bit = bit;
   specials_.push_back(special);
 }
 
@@ -241,10 +330,11 @@ void FileSource::FinishScan(const std::vector<uint32_t>& chunk_cell_counts) {
     }
   }
   FreeMemory(&new_counts_);
-  std::sort(specials_.begin(), specials_.end(),
-            [](const SpecialCell& a, const SpecialCell& b) {
-              return a.cell < b.cell;
-            });
+  // (Stable: the states of a set have one cell, and stay in their order.)
+  std::stable_sort(specials_.begin(), specials_.end(),
+                   [](const SpecialCell& a, const SpecialCell& b) {
+                     return a.cell < b.cell;
+                   });
   NoteNewRemovals();
   IndexSpecials();
   ListHoles();
@@ -350,7 +440,7 @@ bool FileSource::ReadNumbers(MetricFileReader* reader, ReadScratch* scratch) {
   }
   scratch->specials.assign(specials_.size(), {});
   scratch->chunk_cells.assign(chunks_.size() - 1, nullptr);
-  if (has_recent_gauges_ && !TakeRecentValues(reader, scratch)) {
+  if (has_times_ && !TakeTimes(reader, scratch)) {
     return false;
   }
   TakeBlocks(reader->blocks(), scratch);
@@ -367,8 +457,8 @@ bool FileSource::ReadNumbers(MetricFileReader* reader, ReadScratch* scratch) {
 // The writer stores a value before its timestamp. So the timestamp is taken
 // from the first read of a block and the value from a second one: a value is
 // then at least as new as the time it is given.
-bool FileSource::TakeRecentValues(MetricFileReader* reader,
-                                  ReadScratch* scratch) const {
+bool FileSource::TakeTimes(MetricFileReader* reader,
+                           ReadScratch* scratch) const {
   for (const CellBlock& block : reader->blocks()) {
     if (block.slot != 0) {
       continue;
@@ -378,9 +468,13 @@ bool FileSource::TakeRecentValues(MetricFileReader* reader,
         scratch->bytes.data() + block.buffer_offset);
     for (uint32_t i = chunks_[block.chunk].first_special;
          i < chunks_[block.chunk + 1].first_special; ++i) {
-      if (specials_[i].kind == SpecialKind::kRecentGauge) {
-        scratch->specials[i].extra =
-            cells[specials_[i].cell % kCellsPerBlock + 1];
+      const uint32_t cell = specials_[i].cell % kCellsPerBlock;
+      if (specials_[i].kind == SpecialKind::kRecentGauge ||
+          specials_[i].kind == SpecialKind::kRecentState) {
+        scratch->specials[i].extra = cells[cell + 1];
+        has_timestamps = true;
+      } else if (specials_[i].kind == SpecialKind::kSetTime) {
+        scratch->specials[i].value = cells[cell];
         has_timestamps = true;
       }
     }
@@ -438,6 +532,14 @@ void FileSource::TakeSpecials(const CellBlock& block, const uint64_t* cells,
           fresh.value = cell;
         }
         break;
+      case SpecialKind::kState:
+      case SpecialKind::kRecentState:
+        if (block.slot == 0) {
+          fresh.value = cell >> specials_[i].bit & 1;
+        }
+        break;
+      case SpecialKind::kSetTime:
+        break;  // TakeTimes
     }
   }
 }
@@ -487,7 +589,9 @@ void FileSource::Keep(const ReadScratch& scratch) {
       continue;
     }
     specials_[i].value = fresh.value;
-    specials_[i].extra = fresh.extra;
+    if (specials_[i].kind != SpecialKind::kSetTime) {
+      specials_[i].extra = fresh.extra;
+    }
   }
 }
 
@@ -510,7 +614,48 @@ ExactSum FileSource::SumOf(const SpecialCell& special) {
   return ExactSum(DecodeF64Cell(special.value), DecodeF64Cell(special.extra));
 }
 
+// Of a file without times to live it is no matter.
+FileSource::Clocks FileSource::ReadClocks() const {
+  if (!has_times_to_live_) {
+    return {};
+  }
+  return {NowNs(CLOCK_BOOTTIME), NowNs(CLOCK_REALTIME)};
+}
+
+bool FileSource::IsSet(const SpecialCell& special, const Clocks& now,
+                       double* value, uint64_t* expires_wall_ns) const {
+  *expires_wall_ns = 0;
+  if (special.kind == SpecialKind::kState ||
+      special.kind == SpecialKind::kRecentState) {
+    *value = static_cast<double>(special.value);
+    if (special.kind == SpecialKind::kRecentState && special.extra == 0) {
+      return false;
+    }
+  } else if (!DecodeGaugeCell(special.value, value)) {
+    return false;
+  }
+  if (special.set_time_distance == 0) {
+    return true;
+  }
+  const SpecialCell& set_time = *(&special + special.set_time_distance);
+  if (set_time.value == 0) {
+    return false;
+  }
+  // Where the boot clock is another one, the wall clock tells how old the file
+  // is, and the boot clock how old it was then.
+  uint64_t now_ns = now.boot_ns;
+  if (!options_.is_boot_clock_shared) {
+    now_ns = now.wall_ns - writer_->created_wall_ns + writer_->created_boot_ns;
+  }
+  const auto age_ns = static_cast<int64_t>(now_ns - set_time.value);
+  const uint64_t left_ns =
+      set_time.extra - static_cast<uint64_t>(std::max<int64_t>(age_ns, 0));
+  *expires_wall_ns = now.wall_ns + left_ns;
+  return age_ns < static_cast<int64_t>(set_time.extra);
+}
+
 void FileSource::AddSpecialsTo(CellSums* sums, const WriterRank& rank) const {
+  const Clocks now = ReadClocks();
   for (const SpecialCell& special : specials_) {
     if (special.is_live_mode && !rank.is_live) {
       continue;
@@ -525,13 +670,19 @@ void FileSource::AddSpecialsTo(CellSums* sums, const WriterRank& rank) const {
             .AddCount(static_cast<int64_t>(special.value));
         break;
       case SpecialKind::kGauge:
-      case SpecialKind::kRecentGauge: {
+      case SpecialKind::kRecentGauge:
+      case SpecialKind::kState:
+      case SpecialKind::kRecentState: {
         double value;
-        if (DecodeGaugeCell(special.value, &value)) {
-          sums->gauge(special.target).Add(value, special.extra, rank);
+        uint64_t expires_wall_ns;
+        if (IsSet(special, now, &value, &expires_wall_ns)) {
+          sums->gauge(special.target)
+              .Add(value, special.extra, rank, expires_wall_ns);
         }
         break;
       }
+      case SpecialKind::kSetTime:
+        break;
     }
   }
 }
@@ -559,6 +710,7 @@ void FileSource::ForEachTarget(Which which, const Counts& counts,
   for (const uint32_t target : targets_) {
     counts(target, 1);
   }
+  const Clocks now = ReadClocks();
   for (const SpecialCell& special : specials_) {
     if (special.kind == SpecialKind::kF64Count ||
         special.kind == SpecialKind::kF64Sum) {
@@ -567,8 +719,9 @@ void FileSource::ForEachTarget(Which which, const Counts& counts,
     }
     // A gauge that was never set leaves nothing.
     double ignored;
+    uint64_t ignored_ns;
     const bool is_set = special.kind == SpecialKind::kUpDownCount ||
-                        DecodeGaugeCell(special.value, &ignored);
+                        IsSet(special, now, &ignored, &ignored_ns);
     if (which == Which::kAll || (is_set && !special.is_live_mode)) {
       gauge(special.target);
     }

@@ -51,6 +51,8 @@ class FileSource : public RecordVisitor {
     // REMOVED records that begin below this offset are done with: their series
     // count for nothing.
     uint32_t taken_before = 0;
+    // The writer's boot clock shows the same time as ours.
+    bool is_boot_clock_shared = false;
   };
 
   // `view` and `writer` live longer.
@@ -142,25 +144,39 @@ class FileSource : public RecordVisitor {
     kUpDownCount,  // i64
     kGauge,
     kRecentGauge,  // the timestamp is in the next cell
+    kState,        // a bit of a state set's cell, as 0 or 1
+    kRecentState,  // likewise
+    kSetTime,      // by the boot clock; nobody's sum
   };
   // A cell that is not a plain u64 count. (Cells of plain counts go through
   // loops that know no kinds.)
   struct SpecialCell {
     uint32_t cell;  // dense index
     uint32_t target;
-    // Last good: bits of a double, of an i64, or a gauge cell.
+    // Last good: bits of a double, of an i64, a gauge cell, a bit, or a time.
     uint64_t value = 0;
-    // Low part of an ExactSum, as bits; or wall-clock nanoseconds.
+    // Low part of an ExactSum, as bits; or wall-clock nanoseconds; of kSetTime
+    // how many nanoseconds the value may live.
     uint64_t extra = 0;
     SpecialKind kind;
     bool is_live_mode;
+    uint8_t bit;  // of a state
+    // Its kSetTime is so many places behind it; 0: it may live for ever.
+    uint8_t set_time_distance;
   };
+  static_assert(format::kMaxStates <= UINT8_MAX);
   struct Family {
     FamilyHandle handle;
     format::MetricType type;
     format::ValueKind value_kind;
     format::GaugeMode gauge_mode;
     bool is_refused;
+    uint64_t time_to_live_ns;  // 0: for ever
+  };
+  // Now, by both clocks.
+  struct Clocks {
+    uint64_t boot_ns;
+    uint64_t wall_ns;
   };
   // A SERIES of this scan, kept until its end: it may be removed there already.
   struct NewSeries {
@@ -212,12 +228,17 @@ class FileSource : public RecordVisitor {
 
   FamilyScan* ScanOf(uint32_t family_number);
   StringListView ValuesOf(const NewSeries& series) const;
-  SeriesTargets FindRemovedGauge(const NewSeries& series);
-  std::optional<SeriesTargets> FindPlace(const NewSeries& series);
+  SeriesTargets FindRemovedGauge(const NewSeries& series,
+                                 const StringListView& values);
+  std::optional<SeriesTargets> FindPlace(const NewSeries& series,
+                                         const StringListView& values);
+  void DeclareStates(const NewSeries& series, const Removal* removal);
   // The label `pid` of a family's series; empty: it has none.
   std::string_view PidLabelOf(format::GaugeMode mode) const;
   void AddSpecial(SpecialKind kind, uint32_t cell, uint32_t target,
-                  bool is_live_mode);
+                  bool is_live_mode, uint8_t bit = 0);
+  void AddSetTime(const Family& family, uint32_t last_cell,
+                  size_t first_special);
   void AddCells(const Family& family, uint32_t first_cell, uint32_t cell_count,
                 const SeriesTargets& targets);
   void DeclareNewSeries();
@@ -235,7 +256,12 @@ class FileSource : public RecordVisitor {
   void ForEachTarget(Which which, const Counts& counts, const Value& value,
                      const Gauge& gauge) const;
   static ExactSum SumOf(const SpecialCell& special);
-  SeriesTargets TargetsOf(const Removal& removal) const;
+  // False when nobody has set it, or its time is over. `*expires_wall_ns`: when
+  // that will be; 0: never.
+  bool IsSet(const SpecialCell& special, const Clocks& now, double* value,
+             uint64_t* expires_wall_ns) const;
+  Clocks ReadClocks() const;
+  std::vector<SeriesTargets> TargetsOf(const Removal& removal) const;
   void LetGo(const std::vector<Removal>& removals);
   std::vector<Removal> SettledRemovals() const;
   void UnpackSpans();
@@ -245,7 +271,7 @@ class FileSource : public RecordVisitor {
   void TakeBlocks(const std::vector<CellBlock>& blocks, ReadScratch* scratch);
   void TakeSpecials(const CellBlock& block, const uint64_t* cells,
                     ReadScratch* scratch) const;
-  bool TakeRecentValues(MetricFileReader* reader, ReadScratch* scratch) const;
+  bool TakeTimes(MetricFileReader* reader, ReadScratch* scratch) const;
   // The dense index of a cell whose sum over slots is less than the last good
   // one, if there is such a cell.
   std::optional<uint32_t> FindFallenCell(const ReadScratch& scratch) const;
@@ -260,6 +286,8 @@ class FileSource : public RecordVisitor {
   std::vector<Family> families_;  // by the scanner's family number
   // By family number: made at a family's first series, gone in FinishScan.
   absl::flat_hash_map<uint32_t, std::unique_ptr<FamilyScan>> scans_;
+  // Of state sets, by family number.
+  absl::flat_hash_map<uint32_t, std::vector<std::string>> state_names_;
 
   // Last good counts. A chunk has as many here as series own, not 512.
   std::vector<uint64_t> cells_;
@@ -275,6 +303,7 @@ class FileSource : public RecordVisitor {
   std::vector<NewSeries> new_series_;
   std::string new_values_;
   std::vector<Removal> new_removals_;
+  std::vector<Removal> new_state_removals_;  // a state each
 
   std::vector<Removal> removals_;  // not taken yet, in the file's order
   uint32_t taken_before_;
@@ -289,7 +318,8 @@ class FileSource : public RecordVisitor {
   size_t max_label_count_ = 0;
   bool has_refused_counts_ = false;
   bool has_live_mode_series_ = false;
-  bool has_recent_gauges_ = false;
+  bool has_times_ = false;  // in cells of their own
+  bool has_times_to_live_ = false;
 };
 
 }  // namespace tine::collector

@@ -24,43 +24,61 @@ void FileSource::OnRemoved(uint64_t offset, const RemovedView& removed,
   new_removals_.push_back(removal);
 }
 
-SeriesTargets FileSource::TargetsOf(const Removal& removal) const {
-  SeriesTargets targets;
+// Several of a state set; none of what is served nowhere.
+std::vector<SeriesTargets> FileSource::TargetsOf(const Removal& removal) const {
+  std::vector<SeriesTargets> found;
   // Plain counts come first, the one cell that is none behind them.
+  SeriesTargets targets;
   targets.first_count = targets_[IndexOf(removal.first_cell)];
-  const auto special = std::lower_bound(
+  auto special = std::lower_bound(
       specials_.begin(), specials_.end(), removal.first_cell,
       [](const SpecialCell& a, uint32_t cell) { return a.cell < cell; });
-  if (special == specials_.end() ||
-      special->cell >= removal.first_cell + removal.cell_count) {
-    return targets;
+  for (; special != specials_.end() &&
+         special->cell < removal.first_cell + removal.cell_count;
+       ++special) {
+    if (special->kind == SpecialKind::kF64Count ||
+        special->kind == SpecialKind::kF64Sum) {
+      targets.value = special->target;
+    } else if (special->target != CellSums::kNobody) {
+      found.emplace_back().gauge = special->target;
+    }
   }
-  if (special->kind == SpecialKind::kF64Count ||
-      special->kind == SpecialKind::kF64Sum) {
-    targets.value = special->target;
-  } else {
-    targets.gauge = special->target;
+  if (IsAnything(targets)) {
+    found.push_back(targets);
   }
-  return targets;
+  return found;
 }
 
 // After the cells were laid out, before spans are packed.
 void FileSource::NoteNewRemovals() {
   std::vector<Removal> gone;
+  new_removals_.insert(new_removals_.end(), new_state_removals_.begin(),
+                       new_state_removals_.end());
   for (Removal& removal : new_removals_) {
+    std::vector<SeriesTargets> targets = {removal.targets};
     if (removal.targets.gauge == CellSums::kNobody) {
-      removal.targets = TargetsOf(removal);
+      targets = TargetsOf(removal);
     }
     const bool is_taken = removal.end_offset <= taken_before_;
-    if (is_taken || removal.targets.gauge != CellSums::kNobody) {
-      gone.push_back(removal);
+    bool is_gone = is_taken;
+    for (const SeriesTargets& one : targets) {
+      removal.targets = one;
+      is_gone |= removal.targets.gauge != CellSums::kNobody;
+      if (!is_taken) {
+        removals_.push_back(removal);
+      }
     }
-    if (!is_taken && IsAnything(removal.targets)) {
-      removals_.push_back(removal);
+    if (is_gone) {
+      gone.push_back(removal);
     }
     removed_before_ = std::max(removed_before_, removal.end_offset);
   }
   std::vector<Removal>().swap(new_removals_);
+  std::vector<Removal>().swap(new_state_removals_);
+  std::stable_sort(removals_.begin(), removals_.end(),
+                   [](const Removal& a, const Removal& b) {
+                     return a.end_offset < b.end_offset;
+                   });
   LetGo(gone);
 }
 
@@ -71,7 +89,7 @@ void FileSource::LetGo(const std::vector<Removal>& removals) {
   }
   std::vector<bool> is_gone(cells_.size());
   for (const Removal& removal : removals) {
-    series_count_ -= IsAnything(TargetsOf(removal)) ? 1 : 0;
+    series_count_ -= TargetsOf(removal).size();
     const size_t first = IndexOf(removal.first_cell);
     for (size_t i = first; i < first + removal.cell_count; ++i) {
       is_gone[i] = true;

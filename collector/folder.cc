@@ -344,7 +344,7 @@ Archive Folder::NextArchive(const std::vector<Foldable>& batch,
   const uint32_t now_s = NowS();
   Archive next = archive_;
   next.sums = view.sums();  // for their number
-  next.sums.ResetTo(archive_.sums);
+  next.sums.ResetTo(archive_.sums, NowNs(CLOCK_REALTIME));
   DropFromArchive(expired, &next);
   for (const FileUuid& uuid : GoneFiles(files)) {
     next.folded.erase(uuid);
@@ -355,6 +355,7 @@ Archive Folder::NextArchive(const std::vector<Foldable>& batch,
     folded.has_vanished = !foldable.is_there;
   }
   DropFromArchive(removal.TakeInto(now_s, view, &next), &next);
+  DropFromArchive(AbsentGauges(next, view), &next);
   DropIdleOpinions(view, &next);
   if (has_noted_lost_) {
     next.known.clear();

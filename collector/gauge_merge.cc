@@ -1,5 +1,6 @@
 #include "collector/gauge_merge.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace tine::collector {
@@ -26,9 +27,12 @@ bool IsAbove(double a, double b) {
 
 }  // namespace
 
-void GaugeMerge::Add(double value, uint64_t wall_ns, const WriterRank& writer) {
+void GaugeMerge::Add(double value, uint64_t wall_ns, const WriterRank& writer,
+                     uint64_t expires_wall_ns) {
   if (mode_ == GaugeMode::kSum || mode_ == GaugeMode::kLiveSum) {
     sum_.Add(value);
+    // 0 is later than any.
+    expires_wall_ns_ = std::min(expires_wall_ns_ - 1, expires_wall_ns - 1) + 1;
     is_present_ = true;
     return;
   }
@@ -38,6 +42,7 @@ void GaugeMerge::Add(double value, uint64_t wall_ns, const WriterRank& writer) {
   sum_ = ExactSum(value, 0);
   wall_ns_ = wall_ns;
   writer_ = writer;
+  expires_wall_ns_ = expires_wall_ns;
   is_present_ = true;
 }
 

@@ -59,6 +59,13 @@ class LivenessProbe {
            host_.boot_id == writer.boot_id;
   }
 
+  // Does the boot clock show the writer and the collector the same time? (A
+  // time namespace sets it apart; a kernel without them has none at all.)
+  bool IsBootClockShared(const WriterIdentity& writer) const {
+    return host_.boot_id == writer.boot_id && host_.boot_id != BootId{} &&
+           host_.time_namespace == writer.time_namespace;
+  }
+
  private:
   bool IsGone(const WriterIdentity& writer) const;
 

@@ -46,8 +46,10 @@ struct MergedSeries {
   bool is_present = false;
   // Counts what a cap keeps from having a series of its own.
   bool is_overflow = false;
-  // Since when the series counts: the earliest of its writers' records.
+  // Since when the series counts: the earliest of its writers' records. Once it
+  // was served it stays, as long as the series does.
   uint64_t created_wall_ns = 0;
+  bool was_served = false;
   // The user whose file came with it first; see SeriesBudget.
   uint64_t owner = UINT64_MAX;
   // Counter, gauge, up-down counter: the value. Histogram, summary: the sum.

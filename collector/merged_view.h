@@ -106,7 +106,9 @@ class MergedView {
       const absl::flat_hash_set<std::pair<uint32_t, uint32_t>>& declarations);
   void EndRanking();
 
-  void BeginSums(const CellSums& base) { sums_.ResetTo(base); }
+  void BeginSums(const CellSums& base, uint64_t now_wall_ns) {
+    sums_.ResetTo(base, now_wall_ns);
+  }
   CellSums& sums() { return sums_; }
   const CellSums& sums() const { return sums_; }
 

@@ -70,6 +70,7 @@ void MetricFile::Begin(SeriesBudget* budget, uint32_t taken_before) {
   options.budget = budget;
   options.is_writer_dead = liveness_ == Liveness::kDead;
   options.taken_before = taken_before;
+  options.is_boot_clock_shared = context_->probe->IsBootClockShared(*writer_);
   source_ = std::make_unique<FileSource>(context_->view, writer_.get(),
                                          std::move(options));
   context_->is_ranking_stale = true;

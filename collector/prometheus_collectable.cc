@@ -20,6 +20,8 @@ prometheus::MetricType ToPrometheusType(MetricType type) {
       return prometheus::MetricType::Counter;
     case MetricType::kGauge:
     case MetricType::kUpDownCounter:
+    case MetricType::kStateSet:
+    case MetricType::kInfo:
       return prometheus::MetricType::Gauge;
     case MetricType::kHistogram:
       return prometheus::MetricType::Histogram;
@@ -96,6 +98,8 @@ void ConvertValue(const MergedFamily& family, const MergedSeries& series,
       break;
     case MetricType::kGauge:
     case MetricType::kUpDownCounter:
+    case MetricType::kStateSet:
+    case MetricType::kInfo:
       metric->gauge.value = series.value;
       break;
     case MetricType::kHistogram:

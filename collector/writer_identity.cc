@@ -12,6 +12,7 @@ WriterIdentity CopyWriterIdentity(const FileHeaderView& view) {
   writer.pid_namespace = header.pid_namespace;
   writer.time_namespace = header.time_namespace;
   writer.process_start_ticks = header.process_start_ticks;
+  writer.created_boot_ns = header.created_boot_ns;
   writer.created_wall_ns = header.created_wall_ns;
   writer.pid = header.pid;
   writer.uid = header.uid;

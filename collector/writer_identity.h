@@ -20,6 +20,7 @@ struct WriterIdentity {
   uint64_t pid_namespace = 0;
   uint64_t time_namespace = 0;
   uint64_t process_start_ticks = 0;
+  uint64_t created_boot_ns = 0;
   uint64_t created_wall_ns = 0;
   uint32_t pid = 0;
   uint32_t uid = 0;  // as the writer's user namespace has it

@@ -107,6 +107,8 @@ std::string_view ExposedTypeName(MetricType type) noexcept {
       return "counter";
     case MetricType::kGauge:
     case MetricType::kUpDownCounter:
+    case MetricType::kStateSet:
+    case MetricType::kInfo:
       return "gauge";
     case MetricType::kHistogram:
       return "histogram";
@@ -116,6 +118,19 @@ std::string_view ExposedTypeName(MetricType type) noexcept {
       break;
   }
   return "untyped";
+}
+
+std::string_view InstrumentName(MetricType type) noexcept {
+  switch (type) {
+    case MetricType::kUpDownCounter:
+      return "up-down counter";
+    case MetricType::kStateSet:
+      return "state set";
+    case MetricType::kInfo:
+      return "info";
+    default:
+      return ExposedTypeName(type);
+  }
 }
 
 std::string_view GaugeModeName(GaugeMode mode) noexcept {

@@ -18,6 +18,7 @@ inline constexpr size_t kMaxLabelCount = 64;
 inline constexpr size_t kMaxLabelValueBytes = 65535;  // its length is a u16
 inline constexpr size_t kMaxHelpBytes = 65536;
 inline constexpr size_t kMaxUnitBytes = 256;
+inline constexpr size_t kMaxStateBytes = 1024;  // a writer's own limit
 
 // Every label value of a family's overflow series, which counts what a cap
 // keeps from having a series of its own.
@@ -39,6 +40,31 @@ bool IsReservedLabelName(std::string_view name) noexcept;
 // is refused too.
 bool IsValidUtf8(std::string_view text) noexcept;
 
+// Is its value set, and set anew, in slot 0 alone, so that a process has one of
+// it?
+constexpr bool IsSetType(format::MetricType type) {
+  return type == format::MetricType::kGauge ||
+         type == format::MetricType::kStateSet ||
+         type == format::MetricType::kInfo;
+}
+
+// Does one process's value win, and not all of them together? (Then a state
+// that the winner does not know is false, whoever knows it.)
+constexpr bool HasOneWinner(format::GaugeMode mode) {
+  return mode == format::GaugeMode::kAll ||
+         mode == format::GaugeMode::kLiveAll ||
+         mode == format::GaugeMode::kMostRecent ||
+         mode == format::GaugeMode::kLiveMostRecent;
+}
+
+// May a state set be merged so? Not by the smallest: a process that has set
+// nothing yet would make every state false.
+constexpr bool IsStateSetMode(format::GaugeMode mode) {
+  return HasOneWinner(mode) || mode == format::GaugeMode::kSum ||
+         mode == format::GaugeMode::kLiveSum ||
+         mode == format::GaugeMode::kMax || mode == format::GaugeMode::kLiveMax;
+}
+
 // Is this a mode that shows one series per process, told apart by a label
 // `pid`?
 constexpr bool IsAllMode(format::GaugeMode mode) {
@@ -59,8 +85,12 @@ constexpr bool IsMostRecentMode(format::GaugeMode mode) {
          mode == format::GaugeMode::kLiveMostRecent;
 }
 
-// "counter", "gauge", "histogram", "summary": the word on a TYPE line.
+// "counter", "gauge", "histogram", "summary": the word on a TYPE line of text
+// 0.0.4, which calls every other instrument a gauge.
 std::string_view ExposedTypeName(format::MetricType type) noexcept;
+
+// The instrument, for people: these, "up-down counter", "state set", "info".
+std::string_view InstrumentName(format::MetricType type) noexcept;
 
 // "all", "liveall", "sum", ...; "" for kNone and for values that are no mode.
 std::string_view GaugeModeName(format::GaugeMode mode) noexcept;

@@ -50,6 +50,12 @@ uint8_t* AppendBytes(uint8_t* at, std::string_view text) {
   return at + text.size();
 }
 
+uint8_t* AppendStrings(uint8_t* at, const StringListView& strings) {
+  return AppendBytes(
+      at, std::string_view(reinterpret_cast<const char*>(strings.bytes()),
+                           strings.size_bytes()));
+}
+
 std::string_view TakeBytes(const uint8_t** at, size_t size_bytes) {
   const std::string_view text(reinterpret_cast<const char*>(*at), size_bytes);
   *at += size_bytes;
@@ -58,6 +64,10 @@ std::string_view TakeBytes(const uint8_t** at, size_t size_bytes) {
 
 bool AreTypeAndKindPossible(const FamilyRecord& record) {
   const bool has_mode = record.gauge_mode != GaugeMode::kNone;
+  if (record.state_count > format::kMaxStates ||
+      (record.state_count != 0 && record.type != MetricType::kStateSet)) {
+    return false;
+  }
   switch (record.type) {
     case MetricType::kCounter:
       return !has_mode && (record.value_kind == ValueKind::kU64 ||
@@ -69,6 +79,13 @@ bool AreTypeAndKindPossible(const FamilyRecord& record) {
       return (record.gauge_mode == GaugeMode::kSum ||
               record.gauge_mode == GaugeMode::kLiveSum) &&
              record.value_kind == ValueKind::kI64;
+    case MetricType::kStateSet:
+      return IsStateSetMode(record.gauge_mode) &&
+             record.value_kind ==
+                 (record.state_count != 0 ? ValueKind::kU64 : ValueKind::kF64);
+    case MetricType::kInfo:
+      return record.gauge_mode == GaugeMode::kLiveMax &&
+             record.value_kind == ValueKind::kF64;
     case MetricType::kHistogram:
     case MetricType::kSummary:
       return !has_mode && record.value_kind == ValueKind::kF64;
@@ -76,6 +93,17 @@ bool AreTypeAndKindPossible(const FamilyRecord& record) {
       break;
   }
   return false;
+}
+
+bool MayHaveTimeToLive(MetricType type) {
+  return type == MetricType::kGauge || type == MetricType::kStateSet;
+}
+
+bool IsBoundCountPossible(const FamilyRecord& record) {
+  if (record.type == MetricType::kHistogram) {
+    return record.bound_count <= format::kMaxBounds;
+  }
+  return record.bound_count <= (MayHaveTimeToLive(record.type) ? 1 : 0);
 }
 
 bool AreBoundsPossible(const double* bounds, size_t count) {
@@ -102,6 +130,54 @@ bool AreLabelNamesValid(const StringListView& names, size_t step) {
     for (auto earlier = names.begin(); earlier != it;
          ++earlier, ++earlier_index) {
       if (earlier_index % step == 0 && *earlier == *it) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+// A state is the value of a label that is called like the family. (In the
+// archive, which has no list of states, it is one of the label names.)
+bool IsStateSetName(std::string_view name, const StringListView& label_names,
+                    size_t state_count) {
+  for (const std::string_view label : label_names) {
+    if (label == name && state_count != 0) {
+      return false;
+    }
+  }
+  return IsValidLabelName(name) && !IsReservedLabelName(name);
+}
+
+// How many of the `available_bytes` at `bytes` the first `count` strings take,
+// into `*size_bytes`. False when they do not fit.
+bool FindEndOfStrings(const uint8_t* bytes, size_t available_bytes,
+                      size_t count, size_t* size_bytes) {
+  size_t at = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (available_bytes - at < 2) {
+      return false;
+    }
+    uint16_t length;
+    std::memcpy(&length, bytes + at, sizeof(length));
+    at += 2;
+    if (available_bytes - at < length) {
+      return false;
+    }
+    at += length;
+  }
+  *size_bytes = at;
+  return true;
+}
+
+// Not empty, UTF-8, no two alike.
+bool AreStateNamesValid(const StringListView& names) {
+  for (auto it = names.begin(); it != names.end(); ++it) {
+    if ((*it).empty() || !IsValidUtf8(*it)) {
+      return false;
+    }
+    for (auto earlier = names.begin(); earlier != it; ++earlier) {
+      if (*earlier == *it) {
         return false;
       }
     }
@@ -162,20 +238,9 @@ std::string_view DamageReasonName(DamageReason reason) noexcept {
 
 bool StringListView::IsWellFormed(const uint8_t* bytes, size_t size_bytes,
                                   size_t count) noexcept {
-  size_t at = 0;
-  for (size_t i = 0; i < count; ++i) {
-    if (size_bytes - at < 2) {
-      return false;
-    }
-    uint16_t length;
-    std::memcpy(&length, bytes + at, sizeof(length));
-    at += 2;
-    if (size_bytes - at < length) {
-      return false;
-    }
-    at += length;
-  }
-  return at == size_bytes;
+  size_t used_bytes = 0;
+  return FindEndOfStrings(bytes, size_bytes, count, &used_bytes) &&
+         used_bytes == size_bytes;
 }
 
 uint8_t* AppendString(uint8_t* at, std::string_view text) noexcept {
@@ -247,14 +312,16 @@ DamageReason DecodeFileHeaderUntrusted(const uint8_t* bytes, size_t size_bytes,
   return DamageReason::kNone;
 }
 
-uint32_t CellCountOf(MetricType type, GaugeMode mode,
-                     size_t bound_count) noexcept {
+uint32_t CellCountOf(MetricType type, GaugeMode mode, size_t bound_count,
+                     bool has_time_to_live) noexcept {
   switch (type) {
     case MetricType::kCounter:
     case MetricType::kUpDownCounter:
       return 1;
     case MetricType::kGauge:
-      return IsMostRecentMode(mode) ? 2 : 1;
+    case MetricType::kStateSet:
+    case MetricType::kInfo:
+      return 1 + (IsMostRecentMode(mode) ? 1 : 0) + (has_time_to_live ? 1 : 0);
     case MetricType::kHistogram:
       return static_cast<uint32_t>(bound_count) + 2;
     case MetricType::kSummary:
@@ -266,10 +333,12 @@ uint32_t CellCountOf(MetricType type, GaugeMode mode,
 }
 
 size_t EncodedFamilyBytes(const FamilyView& family) noexcept {
-  return RoundUpToRecord(sizeof(FamilyRecord) +
-                         sizeof(double) * family.bound_count +
+  const size_t number_count =
+      family.bound_count + (family.time_to_live_s != 0 ? 1 : 0);
+  return RoundUpToRecord(sizeof(FamilyRecord) + sizeof(double) * number_count +
                          family.name.size() + family.unit.size() +
-                         family.help.size() + family.label_names.size_bytes());
+                         family.help.size() + family.label_names.size_bytes() +
+                         family.state_names.size_bytes());
 }
 
 size_t EncodedSeriesBytes(const SeriesView& series) noexcept {
@@ -289,21 +358,25 @@ void EncodeFamily(const FamilyView& family, uint8_t* out) noexcept {
   record.unit_bytes = static_cast<uint16_t>(family.unit.size());
   record.help_bytes = static_cast<uint32_t>(family.help.size());
   record.label_name_count = static_cast<uint16_t>(family.label_names.size());
-  record.bound_count = static_cast<uint16_t>(family.bound_count);
+  record.state_count = static_cast<uint8_t>(family.state_names.size());
+  const bool has_time_to_live = family.time_to_live_s != 0;
+  const double* bounds =
+      has_time_to_live ? &family.time_to_live_s : family.bounds;
+  record.bound_count =
+      static_cast<uint16_t>(has_time_to_live ? 1 : family.bound_count);
   record.label_names_bytes =
       static_cast<uint32_t>(family.label_names.size_bytes());
   std::memcpy(out, &record, sizeof(record));
   uint8_t* at = out + sizeof(record);
-  for (size_t i = 0; i < family.bound_count; ++i) {
-    std::memcpy(at, &family.bounds[i], sizeof(double));
+  for (size_t i = 0; i < record.bound_count; ++i) {
+    std::memcpy(at, &bounds[i], sizeof(double));
     at += sizeof(double);
   }
   at = AppendBytes(at, family.name);
   at = AppendBytes(at, family.unit);
   at = AppendBytes(at, family.help);
-  AppendBytes(at, std::string_view(
-                      reinterpret_cast<const char*>(family.label_names.bytes()),
-                      family.label_names.size_bytes()));
+  at = AppendStrings(at, family.label_names);
+  AppendStrings(at, family.state_names);
   const uint32_t checksum = RecordChecksum(out, record_bytes);
   std::memcpy(out + offsetof(RecordHeader, checksum), &checksum, 4);
 }
@@ -390,11 +463,10 @@ DamageReason DecodeFamilyUntrusted(const uint8_t* bytes,
       sizeof(FamilyRecord) + sizeof(double) * uint64_t{record.bound_count} +
       record.name_bytes + record.unit_bytes + uint64_t{record.help_bytes} +
       uint64_t{record.label_names_bytes};
-  if (content_bytes > record_bytes || record.bound_count > format::kMaxBounds ||
-      record.help_bytes > kMaxHelpBytes || record.unit_bytes > kMaxUnitBytes ||
+  if (content_bytes > record_bytes || record.help_bytes > kMaxHelpBytes ||
+      record.unit_bytes > kMaxUnitBytes ||
       record.label_name_count > kMaxLabelCount ||
-      !AreTypeAndKindPossible(record) ||
-      (record.bound_count != 0 && record.type != MetricType::kHistogram)) {
+      !AreTypeAndKindPossible(record) || !IsBoundCountPossible(record)) {
     return DamageReason::kRecordFields;
   }
   const uint8_t* at = bytes + sizeof(FamilyRecord);
@@ -407,18 +479,37 @@ DamageReason DecodeFamilyUntrusted(const uint8_t* bytes,
   family->name = TakeBytes(&at, record.name_bytes);
   family->unit = TakeBytes(&at, record.unit_bytes);
   family->help = TakeBytes(&at, record.help_bytes);
+  const size_t left_bytes =
+      record_bytes - static_cast<size_t>(at - bytes) - record.label_names_bytes;
+  size_t states_bytes = 0;
   if (!AreBoundsPossible(family->bounds, family->bound_count) ||
       !StringListView::IsWellFormed(at, record.label_names_bytes,
-                                    record.label_name_count)) {
+                                    record.label_name_count) ||
+      !FindEndOfStrings(at + record.label_names_bytes, left_bytes,
+                        record.state_count, &states_bytes)) {
     return DamageReason::kRecordFields;
   }
   family->label_names =
       StringListView(at, record.label_names_bytes, record.label_name_count);
+  family->state_names = StringListView(at + record.label_names_bytes,
+                                       states_bytes, record.state_count);
+  family->time_to_live_s = 0;
+  if (record.type != MetricType::kHistogram && family->bound_count != 0) {
+    family->time_to_live_s = family->bounds[0];
+    family->bound_count = 0;
+    if (!(family->time_to_live_s > 0)) {
+      return DamageReason::kRecordFields;
+    }
+  }
+  const bool is_state_set = record.type == MetricType::kStateSet;
   if (!IsValidMetricName(family->name) ||
-      !AreLabelNamesValid(family->label_names, /*step=*/1)) {
+      !AreLabelNamesValid(family->label_names, /*step=*/1) ||
+      (is_state_set && !IsStateSetName(family->name, family->label_names,
+                                       record.state_count))) {
     return DamageReason::kInvalidName;
   }
-  if (!IsValidUtf8(family->unit) || !IsValidUtf8(family->help)) {
+  if (!IsValidUtf8(family->unit) || !IsValidUtf8(family->help) ||
+      !AreStateNamesValid(family->state_names)) {
     return DamageReason::kInvalidText;
   }
   return DamageReason::kNone;
@@ -434,18 +525,9 @@ DamageReason DecodeSeriesUntrusted(const uint8_t* bytes,
   const uint8_t* at = bytes + sizeof(SeriesRecord);
   // The list's end is not stored: it is found by walking the lengths.
   size_t values_bytes = 0;
-  const size_t room_bytes = record_bytes - sizeof(SeriesRecord);
-  for (size_t i = 0; i < record.label_value_count; ++i) {
-    if (room_bytes - values_bytes < 2) {
-      return DamageReason::kRecordFields;
-    }
-    uint16_t length;
-    std::memcpy(&length, at + values_bytes, sizeof(length));
-    values_bytes += 2;
-    if (room_bytes - values_bytes < length) {
-      return DamageReason::kRecordFields;
-    }
-    values_bytes += length;
+  if (!FindEndOfStrings(at, record_bytes - sizeof(SeriesRecord),
+                        record.label_value_count, &values_bytes)) {
+    return DamageReason::kRecordFields;
   }
   series->family_offset = record.family_offset;
   series->created_wall_ns = record.created_wall_ns;

@@ -124,6 +124,9 @@ struct FamilyView {
   StringListView label_names;
   const double* bounds = nullptr;  // strictly ascending, finite; 8-byte aligned
   size_t bound_count = 0;
+  // Of a gauge or state set, in seconds; 0: for ever.
+  double time_to_live_s = 0;
+  StringListView state_names;  // of a state set
 };
 
 struct SeriesView {
@@ -144,11 +147,13 @@ struct CellsView {
   uint32_t chunk = 0;
 };
 
-// Cells that a series of this family has: counter and up-down counter 1, gauge
-// 1 (2 in the mostrecent modes: value, then wall-clock nanoseconds), histogram
-// bounds + 2 (buckets, +Inf, sum), summary 2 (count, sum).
+// Cells that a series of this family has: counter and up-down counter 1; what
+// is set 1 (and in the mostrecent modes one for the wall clock, and with a time
+// to live one for the boot clock, in nanoseconds); histogram bounds + 2
+// (buckets, +Inf, sum); summary 2 (count, sum).
 uint32_t CellCountOf(format::MetricType type, format::GaugeMode mode,
-                     size_t bound_count) noexcept;
+                     size_t bound_count,
+                     bool has_time_to_live = false) noexcept;
 
 // Sizes are multiples of 64.
 size_t EncodedFamilyBytes(const FamilyView& family) noexcept;

@@ -52,6 +52,8 @@ inline constexpr uint32_t kMaxParsedRecordBytes = 8 * 1024 * 1024;
 inline constexpr uint64_t kMaxFileBytes = 64 * 1024 * 1024;
 // A histogram's cells (buckets, +Inf, sum) lie in one block.
 inline constexpr uint32_t kMaxBounds = kCellsPerBlock - 2;
+// A state set is one cell.
+inline constexpr uint32_t kMaxStates = 64;
 
 // Does the life lock hold on this file system? The writer tries it once before
 // it gives the file its name.
@@ -90,6 +92,8 @@ enum class MetricType : uint8_t {
   kHistogram = 3,
   kSummary = 4,
   kUpDownCounter = 5,  // add-only and summed like a counter, shown as a gauge
+  kStateSet = 6,       // a bit for each named state, shown as gauges of 0 or 1
+  kInfo = 7,           // a gauge of 1 that tells something by its labels
 };
 
 enum class ValueKind : uint8_t { kNone = 0, kU64 = 1, kF64 = 2, kI64 = 3 };
@@ -210,19 +214,21 @@ struct FamilyRecord {
   MetricType type;
   ValueKind value_kind;
   GaugeMode gauge_mode;
-  uint8_t reserved0;
+  uint8_t state_count;  // of a state set
   uint16_t name_bytes;
   uint16_t unit_bytes;
   uint32_t help_bytes;
   uint16_t label_name_count;
-  uint16_t bound_count;        // +Inf is not stored
+  uint16_t bound_count;        // histogram: without +Inf; gauge, state set: 1
+                               // if there is a time to live
   uint32_t label_names_bytes;  // with their length prefixes
-  // Then: f64 bounds[bound_count], name, unit, help, label names (each a u16
-  // length and its bytes), zeroes.
+  // Then: f64 bounds[bound_count], name, unit, help, label names and state
+  // names (each a u16 length and its bytes), zeroes.
 };
 static_assert(offsetof(FamilyRecord, type) == 12);
 static_assert(offsetof(FamilyRecord, value_kind) == 13);
 static_assert(offsetof(FamilyRecord, gauge_mode) == 14);
+static_assert(offsetof(FamilyRecord, state_count) == 15);
 static_assert(offsetof(FamilyRecord, name_bytes) == 16);
 static_assert(offsetof(FamilyRecord, unit_bytes) == 18);
 static_assert(offsetof(FamilyRecord, help_bytes) == 20);

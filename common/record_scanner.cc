@@ -94,7 +94,9 @@ DamageReason RecordScanner::TakeFamily(const uint8_t* record,
   }
   const auto number = static_cast<uint32_t>(families_.size());
   families_[static_cast<uint32_t>(next_offset_)] = {
-      number, CellCountOf(family.type, family.gauge_mode, family.bound_count),
+      number,
+      CellCountOf(family.type, family.gauge_mode, family.bound_count,
+                  family.time_to_live_s != 0),
       static_cast<uint32_t>(family.label_names.size())};
   visitor->OnFamily(next_offset_, family);
   return DamageReason::kNone;

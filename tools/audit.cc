@@ -203,17 +203,46 @@ class Auditor {
          << "  ";
     if (is_left_out) {
       out_ << "not served: in conflict with another family\n";
+    } else if (IsUnchanged(key) && !IsCreatedRight(key, variant)) {
+      out_ << "DIFFERS: the files have it since "
+           << TimeText(EarliestOf(key, variant)) << '\n';
+      ++difference_count_;
     } else if (IsSameValue(served, expected) && IsUnchanged(key)) {
-      out_ << "exact\n";
+      out_ << "exact" << SinceText(key) << '\n';
       exact_count_ += served.is_present ? 1 : 0;
     } else if (!IsUnchanged(key) && IsBetween(key, variant, served)) {
-      out_ << "changing\n";
+      out_ << "changing" << SinceText(key) << '\n';
       ++changing_count_;
     } else {
       out_ << "DIFFERS: the files come to "
            << ValueText(variant.first, expected, BoundsOf(key.family)) << '\n';
       ++difference_count_;
     }
+  }
+
+  std::string SinceText(const AuditKey& key) const {
+    const auto created = sight_.served.created_wall_ns.find(key);
+    return created == sight_.served.created_wall_ns.end()
+               ? ""
+               : ", since " + TimeText(created->second);
+  }
+
+  // Since when the series counts, by the files.
+  uint64_t EarliestOf(const AuditKey& key, const Variant& variant) const {
+    uint64_t earliest = UINT64_MAX;
+    for (const AuditShare* share :
+         Matching(SharesOf(sight_.before, key), variant)) {
+      earliest = std::min(earliest, share->created_wall_ns);
+    }
+    return earliest;
+  }
+
+  // Of what only grows: for a gauge it means nothing.
+  bool IsCreatedRight(const AuditKey& key, const Variant& variant) const {
+    const auto created = sight_.served.created_wall_ns.find(key);
+    return created == sight_.served.created_wall_ns.end() ||
+           variant.second != GaugeMode::kNone ||
+           created->second == EarliestOf(key, variant);
   }
 
   bool IsUnchanged(const AuditKey& key) const {
@@ -248,9 +277,7 @@ class Auditor {
       separator = ",";
     }
     out_ << (key.labels.empty() ? "" : "}") << "  "
-         << (variant.first == MetricType::kUpDownCounter
-                 ? "up-down counter"
-                 : ExposedTypeName(variant.first));
+         << InstrumentName(variant.first);
     if (variant.second != GaugeMode::kNone) {
       out_ << ' ' << GaugeModeName(variant.second);
     }
@@ -275,7 +302,8 @@ class Auditor {
     if (VariantOf(share) != variant) {
       out_ << ", not counted: another type or mode";
     } else if (IsIdle(share)) {
-      out_ << ", not counted: a live mode";
+      out_ << ", not counted: "
+           << (share.is_too_old ? "too old" : "a live mode");
     } else if (is_chosen) {
       out_ << ", chosen";
     }

@@ -30,6 +30,7 @@ struct ServedSnapshot {
   uint64_t generation = 0;  // of the archive that is in it
   std::map<std::string, ServedFamily> families;
   std::map<AuditKey, AuditValue> series;           // those that are present
+  std::map<AuditKey, uint64_t> created_wall_ns;    // of these
   std::map<std::string, std::string> quarantined;  // file to reason
   std::set<std::string> counted;                   // files in the sum
   std::set<std::string> conflicts;                 // families

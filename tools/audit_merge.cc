@@ -221,7 +221,7 @@ double ExactlyRoundedSum(const std::vector<double>& numbers) {
 }
 
 bool IsIdle(const AuditShare& share) {
-  return share.is_dead && IsLiveMode(share.mode);
+  return share.is_too_old || (share.is_dead && IsLiveMode(share.mode));
 }
 
 bool IsSameValue(const AuditValue& a, const AuditValue& b) {

@@ -31,7 +31,8 @@ bool IsNoMore(const AuditValue& a, const AuditValue& b);
 AuditValue MergeShares(const std::vector<const AuditShare*>& shares,
                        const std::vector<double>& bounds, int* chosen);
 
-// Does it count for nothing, because it is of a live mode and its writer dead?
+// Does it count for nothing, because it is of a live mode and its writer dead,
+// or too old?
 bool IsIdle(const AuditShare& share);
 
 // The nearest double to the exact sum.

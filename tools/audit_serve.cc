@@ -38,6 +38,7 @@ void TakeFamily(const MergedFamily& family, ServedSnapshot* served) {
     if (family.type == format::MetricType::kHistogram) {
       value.buckets = series.buckets;
     }
+    served->created_wall_ns[key] = series.created_wall_ns;
     served->series.emplace(std::move(key), std::move(value));
   }
 }

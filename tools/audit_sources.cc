@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -11,7 +12,10 @@
 #include "collector/archive_layout.h"
 #include "collector/file_opener.h"
 #include "collector/liveness.h"
+#include "common/clock.h"
 #include "common/metric_file_name.h"
+#include "common/metric_names.h"
+#include "common/record_codec.h"
 #include "tools/archive_records.h"
 #include "tools/file_dump.h"
 #include "tools/metric_file_reader.h"
@@ -25,8 +29,15 @@ using collector::HostIdentity;
 using collector::Liveness;
 using collector::LivenessProbe;
 using format::GaugeMode;
+using format::MetricType;
 
 constexpr char kArchiveName[] = "archive";
+
+// What the archive's ORIGINS say of a series.
+struct Origin {
+  collector::WriterRank rank;
+  uint64_t expires_wall_ns = 0;
+};
 
 // What all series of one file share.
 struct Source {
@@ -34,6 +45,15 @@ struct Source {
   AuditShare share;  // the parts that are alike
   std::map<std::string, std::string> process_labels;
   std::string pid_label;
+  uint32_t taken_before = 0;  // of its REMOVED records
+  bool is_boot_clock_shared = false;
+  std::map<uint32_t, Origin> origins;  // by first cell
+};
+
+// Files whose numbers the archive has, all of them or those of removed series.
+struct ArchivedFiles {
+  std::vector<format::FoldedEntry> folded;
+  std::vector<format::FoldedEntry> taken;
 };
 
 AuditKey KeyOf(const Source& source, const FamilyEntry& family,
@@ -54,28 +74,139 @@ AuditKey KeyOf(const Source& source, const FamilyEntry& family,
   return key;
 }
 
-void AddShares(const Source& source,
-               const std::map<uint32_t, collector::WriterRank>& origins,
-               AuditSources* sources) {
-  for (const SeriesEntry& series : source.file->series()) {
+// Series that count for nothing: gauges of either kind that were removed, and
+// what else was removed and is in the archive already.
+std::set<size_t> GoneSeries(const Source& source) {
+  std::set<size_t> gone;
+  for (const RecordEntry& record : source.file->records()) {
+    if (record.kind != static_cast<uint16_t>(format::RecordKind::kRemoved)) {
+      continue;
+    }
+    const size_t number = source.file->removed()[record.index].series_number;
+    const SeriesEntry& series = source.file->series()[number];
+    const MetricType type = source.file->families()[series.family_number].type;
+    if (IsSetType(type) || type == MetricType::kUpDownCounter ||
+        record.offset < source.taken_before) {
+      gone.insert(number);
+    }
+  }
+  return gone;
+}
+
+// When it was set is in the last cell, by the writer's boot clock.
+bool IsTooOld(const Source& source, const FamilyEntry& family,
+              const SeriesEntry& series, const AuditShare& share) {
+  if (family.time_to_live_s != 0) {
+    const format::FileHeader& header = *source.file->header().header;
+    const double now_ns =
+        source.is_boot_clock_shared
+            ? static_cast<double>(NowNs(CLOCK_BOOTTIME))
+            : static_cast<double>(NowNs(CLOCK_REALTIME)) -
+                  static_cast<double>(header.created_wall_ns) +
+                  static_cast<double>(header.created_boot_ns);
+    const uint64_t set_ns = share.rows[0].back();
+    return set_ns == 0 ||
+           now_ns - static_cast<double>(set_ns) >= family.time_to_live_s * 1e9;
+  }
+  const auto origin = source.origins.find(series.first_cell);
+  return origin != source.origins.end() &&
+         origin->second.expires_wall_ns != 0 &&
+         origin->second.expires_wall_ns <= NowNs(CLOCK_REALTIME);
+}
+
+// A state is as a gauge with a label more.
+void AddStates(const FamilyEntry& family, const AuditKey& key,
+               const AuditShare& share, AuditSources* sources) {
+  const std::vector<uint64_t>& row = share.rows[0];
+  const bool is_recent = IsMostRecentMode(family.gauge_mode);
+  for (size_t i = 0; i < family.state_names.size(); ++i) {
+    const bool is_true = (row[0] >> i & 1) != 0;
+    AuditShare state = share;
+    state.kind = format::ValueKind::kF64;
+    state.rows = {{EncodeGaugeCell(is_true ? 1 : 0)}};
+    if (is_recent) {
+      state.rows[0][0] = row[1] == 0 ? 0 : state.rows[0][0];
+      state.rows[0].push_back(row[1]);
+    }
+    state.text = is_true ? "1" : "0";
+    AuditKey state_key = key;
+    state_key.labels[family.name] = family.state_names[i];
+    sources->shares[state_key].push_back(std::move(state));
+  }
+}
+
+void AddShares(const Source& source, AuditSources* sources) {
+  const std::set<size_t> gone = GoneSeries(source);
+  for (size_t i = 0; i < source.file->series().size(); ++i) {
+    const SeriesEntry& series = source.file->series()[i];
     const FamilyEntry& family = source.file->families()[series.family_number];
+    if (gone.count(i) != 0) {
+      continue;
+    }
     AuditShare share = source.share;
     share.type = family.type;
     share.kind = family.value_kind;
     share.mode = family.gauge_mode;
     share.bounds = family.bounds;
+    share.created_wall_ns = series.created_wall_ns;
     share.rows = source.file->ReadCells(series);
     share.text = SeriesValue(family, share.rows);
-    const auto origin = origins.find(series.first_cell);
-    if (origin != origins.end()) {
-      share.rank = origin->second;
+    share.is_too_old = IsTooOld(source, family, series, share);
+    const auto origin = source.origins.find(series.first_cell);
+    if (origin != source.origins.end()) {
+      share.rank = origin->second.rank;
     }
-    sources->shares[KeyOf(source, family, series)].push_back(std::move(share));
+    const AuditKey key = KeyOf(source, family, series);
+    if (family.state_names.empty()) {
+      sources->shares[key].push_back(std::move(share));
+    } else {
+      AddStates(family, key, share, sources);
+    }
+  }
+}
+
+// A state that a writer does not know is false there: of each set, all states
+// that somebody knows. (So who wins in one state wins in all.)
+void CompleteStateSets(AuditSources* sources) {
+  struct Set {
+    std::map<std::string, std::vector<AuditShare>> shares;  // by state
+  };
+  std::map<AuditKey, Set> sets;
+  for (const auto& [key, shares] : sources->shares) {
+    for (const AuditShare& share : shares) {
+      const auto state = key.labels.find(key.family);
+      if (share.type == MetricType::kStateSet && state != key.labels.end()) {
+        AuditKey set_key = key;
+        set_key.labels.erase(key.family);
+        sets[set_key].shares[state->second].push_back(share);
+      }
+    }
+  }
+  for (const auto& [set_key, set] : sets) {
+    for (const auto& [state, own] : set.shares) {
+      AuditKey key = set_key;
+      key.labels[key.family] = state;
+      std::vector<AuditShare>& here = sources->shares[key];
+      for (const auto& [other_state, shares] : set.shares) {
+        for (const AuditShare& share : shares) {
+          const auto is_same = [&share](const AuditShare& known) {
+            return known.source == share.source &&
+                   known.rank.uuid == share.rank.uuid;
+          };
+          if (std::none_of(here.begin(), here.end(), is_same)) {
+            here.push_back(share);
+            uint64_t& cell = here.back().rows[0][0];
+            cell = cell == 0 ? 0 : EncodeGaugeCell(0);
+            here.back().text = "0 (unknown to it)";
+          }
+        }
+      }
+    }
   }
 }
 
 bool ReadArchive(int state_directory_fd, AuditSources* sources,
-                 std::vector<format::FoldedEntry>* folded, std::string* error) {
+                 ArchivedFiles* archived, std::string* error) {
   MetricFileReader file;
   if (state_directory_fd < 0 || (::faccessat(state_directory_fd, kArchiveName,
                                              F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
@@ -94,37 +225,41 @@ bool ReadArchive(int state_directory_fd, AuditSources* sources,
   const format::ArchiveRecord head = ReadArchiveHead(file);
   sources->generation = head.generation;
   sources->lineage.assign(head.lineage, head.lineage + sizeof(head.lineage));
-  *folded =
+  archived->folded =
       ReadArchiveLists<format::FoldedEntry>(file, format::RecordKind::kFolded);
-  std::map<uint32_t, collector::WriterRank> origins;
+  archived->taken =
+      ReadArchiveLists<format::FoldedEntry>(file, format::RecordKind::kTaken);
+  Source source;
   for (const auto& entry : ReadArchiveLists<format::OriginEntry>(
            file, format::RecordKind::kOrigins)) {
-    collector::WriterRank& rank = origins[entry.first_cell];
+    Origin& origin = source.origins[entry.first_cell];
+    origin.expires_wall_ns = entry.expires_wall_ns;
+    collector::WriterRank& rank = origin.rank;
     rank.created_wall_ns = entry.writer_created_wall_ns;
     std::memcpy(rank.uuid.bytes, entry.writer_uuid, sizeof(rank.uuid.bytes));
   }
-  Source source;
   source.file = &file;
   source.share.source = kArchiveName;
-  AddShares(source, origins, sources);
+  AddShares(source, sources);
   return true;
 }
 
-// All four must match.
-bool IsOnList(int directory_fd, const std::string& name,
-              const std::vector<format::FoldedEntry>& folded) {
+// Null: it is not there. All four must match.
+const format::FoldedEntry* FindOnList(
+    int directory_fd, const std::string& name,
+    const std::vector<format::FoldedEntry>& list) {
   const FileUuid uuid = ParseMetricFileName(name)->uuid;
   const collector::OpenedFile opened =
       collector::OpenUntrustedFile(directory_fd, name.c_str(), UINT64_MAX);
-  for (const format::FoldedEntry& entry : folded) {
+  for (const format::FoldedEntry& entry : list) {
     if (std::memcmp(entry.uuid, uuid.bytes, sizeof(entry.uuid)) == 0 &&
         entry.inode == opened.facts.inode &&
         entry.birth_ns == opened.facts.birth_ns &&
         entry.owner_uid == opened.facts.owner_uid) {
-      return true;
+      return &entry;
     }
   }
-  return false;
+  return nullptr;
 }
 
 std::string PidLabel(const FileHeaderView& header) {
@@ -142,8 +277,7 @@ std::string PidLabel(const FileHeaderView& header) {
 }
 
 void ReadOne(int directory_fd, const std::string& name,
-             const std::vector<format::FoldedEntry>& folded,
-             AuditSources* sources) {
+             const ArchivedFiles& archived, AuditSources* sources) {
   MetricFileReader file;
   std::string error;
   if (!file.Open(directory_fd, name, &error)) {
@@ -158,7 +292,8 @@ void ReadOne(int directory_fd, const std::string& name,
     return;
   }
   const Liveness life = file.ProbeLife();
-  if (life != Liveness::kLive && IsOnList(directory_fd, name, folded)) {
+  if (life != Liveness::kLive &&
+      FindOnList(directory_fd, name, archived.folded) != nullptr) {
     sources->folded.insert(name);
     return;
   }
@@ -178,7 +313,13 @@ void ReadOne(int directory_fd, const std::string& name,
     source.process_labels[label] = std::string(*it);
   }
   source.pid_label = PidLabel(file.header());
-  AddShares(source, {}, sources);
+  const format::FoldedEntry* taken =
+      FindOnList(directory_fd, name, archived.taken);
+  source.taken_before = taken == nullptr ? 0 : taken->taken_before;
+  source.is_boot_clock_shared =
+      LivenessProbe(HostIdentity::OfThisProcess())
+          .IsBootClockShared(collector::CopyWriterIdentity(file.header()));
+  AddShares(source, sources);
 }
 
 }  // namespace
@@ -186,15 +327,16 @@ void ReadOne(int directory_fd, const std::string& name,
 bool ReadAuditSources(int directory_fd, int state_directory_fd,
                       AuditSources* sources, std::string* error) {
   *sources = AuditSources();
-  std::vector<format::FoldedEntry> folded;
+  ArchivedFiles archived;
   std::vector<std::string> names;
-  if (!ReadArchive(state_directory_fd, sources, &folded, error) ||
+  if (!ReadArchive(state_directory_fd, sources, &archived, error) ||
       !ListMetricFiles(directory_fd, &names, error)) {
     return false;
   }
   for (const std::string& name : names) {
-    ReadOne(directory_fd, name, folded, sources);
+    ReadOne(directory_fd, name, archived, sources);
   }
+  CompleteStateSets(sources);
   return true;
 }
 

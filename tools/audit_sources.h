@@ -34,6 +34,8 @@ struct AuditShare {
   std::string source;  // "archive" or the file's name
   std::string state;   // of its writer: live, dead, ...; empty: the archive
   bool is_dead = false;
+  bool is_too_old = false;  // by the family's time to live
+  uint64_t created_wall_ns = 0;
   format::MetricType type;
   format::ValueKind kind;
   format::GaugeMode mode;
@@ -43,7 +45,8 @@ struct AuditShare {
   std::string text;                         // what the cells come to
 
   friend bool operator==(const AuditShare& a, const AuditShare& b) {
-    return a.source == b.source && a.is_dead == b.is_dead && a.rows == b.rows;
+    return a.source == b.source && a.is_dead == b.is_dead &&
+           a.is_too_old == b.is_too_old && a.rows == b.rows;
   }
 };
 

@@ -169,6 +169,8 @@ Status Emitter::Change(const EmitCommand& command) const {
       }
       return status;
     }
+    case MetricType::kStateSet:
+    case MetricType::kInfo:
     case MetricType::kNone:
       break;
   }

@@ -121,10 +121,7 @@ const char* ValueKindName(ValueKind kind) {
 }
 
 void DumpFamily(const FamilyEntry& family, std::ostream& out) {
-  out << (family.type == format::MetricType::kUpDownCounter
-              ? "up-down counter"
-              : ExposedTypeName(family.type))
-      << ' ' << ValueKindName(family.value_kind);
+  out << InstrumentName(family.type) << ' ' << ValueKindName(family.value_kind);
   if (family.gauge_mode != format::GaugeMode::kNone) {
     out << ' ' << GaugeModeName(family.gauge_mode);
   }
@@ -139,6 +136,12 @@ void DumpFamily(const FamilyEntry& family, std::ostream& out) {
       out << ' ' << NumberText(bound);
     }
     out << " +Inf";
+  }
+  for (size_t i = 0; i < family.state_names.size(); ++i) {
+    out << (i == 0 ? ", states " : " ") << Quoted(family.state_names[i]);
+  }
+  if (family.time_to_live_s != 0) {
+    out << ", time to live " << NumberText(family.time_to_live_s) << " s";
   }
   if (!family.unit.empty()) {
     out << ", unit " << Quoted(family.unit);

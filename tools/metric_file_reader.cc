@@ -168,7 +168,8 @@ void MetricFileReader::OnFamily(uint64_t offset, const FamilyView& family) {
       {family.type, family.value_kind, family.gauge_mode,
        std::string(family.name), std::string(family.unit),
        std::string(family.help), ToVector(family.label_names),
-       std::vector<double>(family.bounds, family.bounds + family.bound_count)});
+       std::vector<double>(family.bounds, family.bounds + family.bound_count),
+       family.time_to_live_s, ToVector(family.state_names)});
 }
 
 void MetricFileReader::OnSeries(uint64_t offset, const SeriesView& series,

@@ -24,6 +24,8 @@ struct FamilyEntry {
   std::string help;
   std::vector<std::string> label_names;
   std::vector<double> bounds;
+  double time_to_live_s = 0;  // 0: for ever
+  std::vector<std::string> state_names;
 };
 
 struct SeriesEntry {

@@ -48,6 +48,20 @@ std::string GaugeText(const FamilyEntry& family, const Rows& rows) {
   return text;
 }
 
+std::string StatesText(const FamilyEntry& family, const Rows& rows) {
+  std::string text;
+  for (size_t i = 0; i < family.state_names.size(); ++i) {
+    if ((rows[0][0] >> i & 1) != 0) {
+      text += (text.empty() ? "" : " ") + Printable(family.state_names[i]);
+    }
+  }
+  text = '[' + text + ']';
+  if (IsMostRecentMode(family.gauge_mode)) {
+    text += rows[0][1] == 0 ? " unset" : " set " + TimeText(rows[0][1]);
+  }
+  return text;
+}
+
 std::string HistogramText(const FamilyEntry& family, const Rows& rows) {
   uint64_t count = 0;
   std::string buckets;
@@ -109,7 +123,12 @@ std::string SeriesValue(const FamilyEntry& family, const Rows& rows) {
                  : std::to_string(WholeSum(rows, 0));
     case MetricType::kUpDownCounter:
       return std::to_string(static_cast<int64_t>(WholeSum(rows, 0)));
+    case MetricType::kStateSet:
+      // (In an archive a state is a gauge.)
+      return family.state_names.empty() ? GaugeText(family, rows)
+                                        : StatesText(family, rows);
     case MetricType::kGauge:
+    case MetricType::kInfo:
       return GaugeText(family, rows);
     case MetricType::kHistogram:
       return HistogramText(family, rows);

@@ -3,6 +3,7 @@
 #ifndef TINE_WRITER_FAMILY_H_
 #define TINE_WRITER_FAMILY_H_
 
+#include <chrono>
 #include <cstdint>
 #include <initializer_list>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "common/record_layout.h"
 #include "writer/block_table.h"
+#include "writer/preset.h"
 #include "writer/status.h"
 #include "writer/string_span.h"
 
@@ -22,6 +24,14 @@ struct MetricOptions {
   // A base unit such as "seconds" or "bytes"; must be the end of the name
   // (before "_total"). Empty: none.
   std::string_view unit;
+  // Of a gauge or state set: one that was not set for so long is absent until
+  // it is set again, in each process for itself, and in what dead processes
+  // left. Zero: for ever. An error for every other instrument.
+  std::chrono::milliseconds time_to_live{0};
+  // How many label sets this process may have of the family at a time; further
+  // ones count in its overflow series, whose label values are all
+  // "__overflow__". 0: as many as there is room for.
+  uint32_t max_series = 0;
 };
 
 namespace internal {
@@ -37,7 +47,9 @@ struct Definition {
       : name(name_text),
         help(help_text),
         label_names(labels),
-        unit(options.unit) {}
+        unit(options.unit),
+        time_to_live(options.time_to_live),
+        max_series(options.max_series) {}
 
   Definition& OfType(format::MetricType new_type, format::ValueKind kind,
                      GaugeMode mode = GaugeMode::kNone) {
@@ -50,6 +62,10 @@ struct Definition {
     bounds = &new_bounds;
     return *this;
   }
+  Definition& WithStates(StringSpan names) {
+    state_names = names;
+    return *this;
+  }
 
   std::string_view name;
   std::string_view help;
@@ -59,6 +75,9 @@ struct Definition {
   format::ValueKind value_kind = format::ValueKind::kNone;
   GaugeMode gauge_mode = GaugeMode::kNone;
   const std::vector<double>* bounds = nullptr;
+  StringSpan state_names;
+  std::chrono::milliseconds time_to_live;
+  uint32_t max_series;
 };
 
 // Registers, or finds the same definition registered before. Never null; a
@@ -76,7 +95,8 @@ Series* FindOrAddSeriesByName(Family* family, const LabelPair* labels,
 bool RemoveSeries(Family* family, StringSpan label_values) noexcept;
 bool RemoveSeriesByName(Family* family, const LabelPair* labels,
                         size_t label_count) noexcept;
-bool ClearFamily(Family* family) noexcept;
+// All but `kept`, which may be null.
+bool ClearFamily(Family* family, const Series* kept = nullptr) noexcept;
 
 // A metric without labels: its family and its one series.
 inline Series* RegisterSingle(const Definition& definition) noexcept {
@@ -145,6 +165,16 @@ class LabelledFamily {
   Instrument With(std::initializer_list<LabelPair> labels) const noexcept {
     return Instrument(internal::FindOrAddSeriesByName(family_, labels.begin(),
                                                       labels.size()));
+  }
+
+  // The family as if some labels were given already: for a part of the program
+  // that always has the same. Takes a copy of the values. A label that there is
+  // not, or that is given twice, is told as above; then status() of what is
+  // returned says so, and what it finds counts nothing. (preset.h)
+  PresetFamily<Instrument> Preset(
+      std::initializer_list<LabelPair> labels) const noexcept {
+    return PresetFamily<Instrument>(
+        internal::PresetLabels(family_).With(labels));
   }
 
   // By position, for a number of labels that is known at run time only.

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "writer/family.h"
+#include "writer/set_times.h"
 
 namespace tine {
 
@@ -27,7 +28,8 @@ class Gauge : public internal::Handle {
                         mode))) {}
   explicit Gauge(const internal::Series* series) noexcept;
 
-  // One store; in the mostrecent modes two and a reading of the clock.
+  // One store; with a time to live, and in the mostrecent modes, one more of
+  // the time and a reading of the clock for each of the two.
   void Set(double value) const noexcept {
     internal::Cell* block = internal::SharedBlock(address_.chunk);
     if (__builtin_expect(block == nullptr, 0)) {
@@ -42,7 +44,7 @@ class Gauge : public internal::Handle {
   // nobody's most recent value): dropped and counted in WriterStatus.
   void Add(double amount) const noexcept {
     internal::Cell* block = internal::SharedBlock(address_.chunk);
-    if (__builtin_expect(block == nullptr || is_most_recent_, 0)) {
+    if (__builtin_expect(block == nullptr || has_times_, 0)) {
       AddSlow(amount);
       return;
     }
@@ -64,8 +66,8 @@ class Gauge : public internal::Handle {
     internal::Cell* cell = block + address_.cell;
     const uint64_t bits =
         internal::DoubleToCell(value) ^ format::kUnsetGaugeBits;
-    if (__builtin_expect(is_most_recent_, 0)) {
-      StoreWithTime(cell, bits);
+    if (__builtin_expect(has_times_, 0)) {
+      StoreWithTimes(cell, bits);
       return;
     }
     internal::StoreCell(cell, bits);
@@ -84,13 +86,10 @@ class Gauge : public internal::Handle {
                                           /*weak=*/true, __ATOMIC_RELAXED,
                                           __ATOMIC_RELAXED));
   }
-  // The value, and in the next cell when it was set. The timestamp is stored
-  // after the value and read before it, so a reader never pairs a value with a
-  // time later than its own.
-  static void StoreWithTime(internal::Cell* cell, uint64_t bits) noexcept;
-  static void StoreTime(internal::Cell* cell) noexcept;
+  void StoreWithTimes(internal::Cell* cell, uint64_t bits) const noexcept;
 
-  bool is_most_recent_ = false;
+  internal::SetTimes times_;
+  bool has_times_ = false;
 };
 
 class GaugeFamily : public LabelledFamily<Gauge> {

@@ -50,6 +50,20 @@ Status CheckName(const Definition& definition) {
                   "the help text of " + name +
                       " is refused: it must be UTF-8, at most 65536 bytes");
   }
+  const bool has_no_unit = definition.type == MetricType::kStateSet ||
+                           definition.type == MetricType::kInfo;
+  if (has_no_unit && !definition.unit.empty()) {
+    return Status(ErrorCode::kInvalidName,
+                  "the unit of " + name + " is refused: a " +
+                      std::string(InstrumentName(definition.type)) +
+                      " measures nothing");
+  }
+  if (definition.type == MetricType::kInfo &&
+      !EndsWith(definition.name, "_info")) {
+    return Status(
+        ErrorCode::kInvalidName,
+        "metric name " + name + " is refused: an info's name ends in _info");
+  }
   std::string_view stem = definition.name;
   if (EndsWith(stem, "_total")) {
     stem.remove_suffix(6);
@@ -98,8 +112,74 @@ Status CheckLabelNames(const Definition& definition) {
   return Status();
 }
 
+// Each becomes the value of a label that is called like the metric.
+Status CheckStates(const Definition& definition) {
+  const std::string metric = Quoted(definition.name);
+  const StringSpan names = definition.state_names;
+  if (names.empty() || names.size() > format::kMaxStates) {
+    return Status(ErrorCode::kInvalidState, metric + " needs 1 to 64 states");
+  }
+  for (size_t i = 0; i < names.size(); ++i) {
+    const std::string state = "state " + Quoted(names[i]) + " of " + metric;
+    if (names[i].empty() || names[i].size() > kMaxStateBytes ||
+        !IsValidUtf8(names[i])) {
+      return Status(ErrorCode::kInvalidState,
+                    state + " is refused: it must be UTF-8 of 1 to 1024 bytes");
+    }
+    for (size_t k = 0; k < i; ++k) {
+      if (names[k] == names[i]) {
+        return Status(ErrorCode::kInvalidState, state + " appears twice");
+      }
+    }
+  }
+  bool is_taken =
+      IsProgramLabel(g_image.settings, definition.name) ||
+      (definition.name == "pid" && IsAllMode(definition.gauge_mode));
+  for (const std::string_view label : definition.label_names) {
+    is_taken = is_taken || label == definition.name;
+  }
+  if (!IsValidLabelName(definition.name) ||
+      IsReservedLabelName(definition.name) || is_taken ||
+      definition.label_names.size() >= kMaxLabelCount) {
+    return Status(ErrorCode::kInvalidName,
+                  "metric name " + metric +
+                      " is refused: a state set's name is the name of a label, "
+                      "besides at most 63 others, that holds the state");
+  }
+  return Status();
+}
+
+Status CheckTimeToLive(const Definition& definition) {
+  const auto time_to_live = definition.time_to_live;
+  if (time_to_live.count() == 0) {
+    return Status();
+  }
+  if (time_to_live.count() < 0) {
+    return Status(ErrorCode::kInvalidTimeToLive,
+                  Quoted(definition.name) + ": its time to live is negative");
+  }
+  if (definition.type != MetricType::kGauge &&
+      definition.type != MetricType::kStateSet) {
+    return Status(ErrorCode::kInvalidTimeToLive,
+                  Quoted(definition.name) + ": a " +
+                      std::string(InstrumentName(definition.type)) +
+                      " has no time to live: only a gauge or state set, which "
+                      "is set, can "
+                      "grow old");
+  }
+  return Status();
+}
+
 Status CheckMode(const Definition& definition) {
   const GaugeMode mode = definition.gauge_mode;
+  if (definition.type == MetricType::kStateSet && !IsStateSetMode(mode)) {
+    return Status(
+        ErrorCode::kInvalidMode,
+        Quoted(definition.name) +
+            ": a state set's mode is not kMin or kLiveMin (a process that has "
+            "set nothing yet would make every state false), but kAll, kSum, "
+            "kMax, kMostRecent or one of their live ones");
+  }
   if (definition.type == MetricType::kUpDownCounter &&
       mode != GaugeMode::kSum && mode != GaugeMode::kLiveSum) {
     return Status(ErrorCode::kInvalidMode,
@@ -150,10 +230,29 @@ Status CheckDefinition(const Definition& definition,
   if (status.ok()) {
     status = CheckMode(definition);
   }
+  if (status.ok()) {
+    status = CheckTimeToLive(definition);
+  }
   if (status.ok() && definition.type == MetricType::kHistogram) {
     status = CheckBounds(definition.name, bounds);
   }
+  if (status.ok() && definition.type == MetricType::kStateSet) {
+    status = CheckStates(definition);
+  }
   return status;
+}
+
+double SecondsOf(std::chrono::milliseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+bool AreEqual(const StringListView& known, StringSpan names) {
+  bool are_equal = known.size() == names.size();
+  size_t i = 0;
+  for (const std::string_view name : known) {
+    are_equal = are_equal && name == names[i++];
+  }
+  return are_equal;
 }
 
 // What differs between a family and a second definition of its name; null if
@@ -174,14 +273,17 @@ const char* DifferenceFrom(const Family* family, const Definition& definition,
   if (known.unit != definition.unit) {
     return "unit";
   }
-  bool has_same_labels =
-      known.label_names.size() == definition.label_names.size();
-  size_t i = 0;
-  for (const std::string_view name : known.label_names) {
-    has_same_labels = has_same_labels && name == definition.label_names[i++];
-  }
-  if (!has_same_labels) {
+  if (!AreEqual(known.label_names, definition.label_names)) {
     return "labels";
+  }
+  if (!AreEqual(known.state_names, definition.state_names)) {
+    return "states";
+  }
+  if (known.time_to_live_s != SecondsOf(definition.time_to_live)) {
+    return "time to live";
+  }
+  if (family->max_series != definition.max_series) {
+    return "max_series";
   }
   if (known.bound_count != bounds.size() ||
       !std::equal(bounds.begin(), bounds.end(), known.bounds)) {
@@ -201,6 +303,7 @@ FamilyView ViewOf(const Definition& definition,
   view.help = definition.help;
   view.bounds = bounds.data();
   view.bound_count = bounds.size();
+  view.time_to_live_s = SecondsOf(definition.time_to_live);
   return view;
 }
 
@@ -224,7 +327,8 @@ Family* AddOrFindRefusedLocked(const Status& status, bool* is_new) {
     return &g_disabled_family;
   }
   std::memcpy(message, status.message().c_str(), size_bytes);
-  Family* family = g_registry.AddFamilyLocked({}, {}, message, status.code());
+  Family* family =
+      g_registry.AddFamilyLocked({}, {}, {}, message, status.code());
   void* memory = g_arena.AllocateLocked(sizeof(Series));
   if (family == nullptr || memory == nullptr) {
     *is_new = false;
@@ -254,10 +358,12 @@ Family* AddOrFindLocked(const Definition& definition,
   }
   Family* family = g_registry.family_count() >= kMaxFamilies
                        ? nullptr
-                       : g_registry.AddFamilyLocked(ViewOf(definition, bounds),
-                                                    definition.label_names,
-                                                    nullptr, ErrorCode::kOk);
-  if (family == nullptr) {
+                       : g_registry.AddFamilyLocked(
+                             ViewOf(definition, bounds), definition.label_names,
+                             definition.state_names, nullptr, ErrorCode::kOk);
+  if (family != nullptr) {
+    family->max_series = definition.max_series;
+  } else {
     *status = Status(ErrorCode::kLimitReached,
                      "no memory, or no room beyond 10000 families, for " +
                          Quoted(definition.name));
@@ -310,6 +416,17 @@ Series* PlaceSeriesLocked(ProcessState* process, Family* family,
     MakeChunkRealLocked(process, series->address.chunk);
   }
   return series;
+}
+
+// Has it all the label sets that its program lets it have? (What counts as one
+// more while the overflow series is being made does no harm.)
+bool IsAtMaxSeries(const Family* family) {
+  const uint32_t max_series = family->max_series;
+  const uint32_t overflow_count =
+      family->overflow.load(std::memory_order_acquire) != nullptr ? 1 : 0;
+  return max_series != 0 &&
+         family->series_count.load(std::memory_order_relaxed) >=
+             max_series + overflow_count;
 }
 
 Series* OverflowSeriesLocked(ProcessState* process, Family* family) {
@@ -389,7 +506,7 @@ Series* AddSeries(ProcessState* process, Family* family,
   record.label_values = StringListView(nullptr, values_bytes, 0);
   // Metrics without labels are as many as there are families, so they may use
   // what is kept for overflow series.
-  if (AreValuesPossible(label_values) &&
+  if (AreValuesPossible(label_values) && !IsAtMaxSeries(family) &&
       !IsOverBudget(EncodedSeriesBytes(record),
                     /*may_use_reserve=*/label_values.empty())) {
     series = PlaceSeriesLocked(process, family, label_values, hash);
@@ -430,10 +547,11 @@ Series* FindOrAddSeries(Family* family, StringSpan label_values) noexcept {
   if (series != nullptr) {
     return series;
   }
-  if (g_arena.IsShort()) {
+  Series* overflow = family->overflow.load(std::memory_order_acquire);
+  if (g_arena.IsShort() || (overflow != nullptr && IsAtMaxSeries(family))) {
     // Not even the lock is worth its system calls: this may be a hot path.
     CountDrops(process, /*observations=*/0, /*series=*/1);
-    return family->overflow.load(std::memory_order_acquire);
+    return overflow;
   }
   try {
     return AddSeries(process, family, label_values, hash);

@@ -137,6 +137,7 @@ Series* Registry::FindSeries(const Family* family, StringSpan label_values,
 
 Family* Registry::AddFamilyLocked(const FamilyView& definition,
                                   StringSpan label_names,
+                                  StringSpan state_names,
                                   const char* error_message,
                                   ErrorCode error_code) noexcept {
   void* memory = g_arena.AllocateLocked(sizeof(Family));
@@ -145,6 +146,7 @@ Family* Registry::AddFamilyLocked(const FamilyView& definition,
   const std::string_view help = CopyText(definition.help);
   const std::string_view unit = CopyText(definition.unit);
   const StringListView labels = CopyStrings(label_names, &ok);
+  const StringListView states = CopyStrings(state_names, &ok);
   const size_t bounds_bytes = definition.bound_count * sizeof(double);
   auto* bounds = static_cast<double*>(g_arena.AllocateLocked(bounds_bytes));
   if (!ok || bounds == nullptr || help.size() != definition.help.size() ||
@@ -160,9 +162,11 @@ Family* Registry::AddFamilyLocked(const FamilyView& definition,
   family->definition.help = help;
   family->definition.unit = unit;
   family->definition.label_names = labels;
+  family->definition.state_names = states;
   family->definition.bounds = bounds;
-  family->cell_count = CellCountOf(definition.type, definition.gauge_mode,
-                                   definition.bound_count);
+  family->cell_count =
+      CellCountOf(definition.type, definition.gauge_mode,
+                  definition.bound_count, definition.time_to_live_s != 0);
   family->error_code = error_code;
   family->error_message = error_message;
   ++family_count_;
@@ -214,6 +218,7 @@ void Registry::PublishSeriesLocked(Series* series) noexcept {
   std::atomic<Series*>& newest = chunk_series_[series->address.chunk];
   series->next_in_chunk = newest.load(std::memory_order_relaxed);
   newest.store(series, std::memory_order_release);
+  series->family->series_count.fetch_add(1, std::memory_order_relaxed);
   Table* table = table_.load(std::memory_order_relaxed);
   // Three quarters full at most. If the table cannot grow it fills further, but
   // one entry always stays empty.
@@ -229,6 +234,7 @@ void Registry::PublishSeriesLocked(Series* series) noexcept {
 void Registry::RemoveSeriesLocked(Series* series,
                                   size_t record_bytes) noexcept {
   record_bytes_ += record_bytes;
+  series->family->series_count.fetch_sub(1, std::memory_order_relaxed);
   series->is_removed.store(true, std::memory_order_release);
 }
 

@@ -30,6 +30,10 @@ struct Series;
 struct Family {
   FamilyView definition;
   uint32_t cell_count = 0;
+  // MetricOptions::max_series, and how many there are, without removed ones and
+  // the overflow series. Changes under the lock.
+  uint32_t max_series = 0;
+  std::atomic<uint32_t> series_count{0};
   // Null until it is needed. Counts what has no series of its own: label sets
   // beyond the cap, and impossible ones.
   std::atomic<Series*> overflow{nullptr};
@@ -73,7 +77,7 @@ class Registry {
 
   // Copies the definition; null when memory is short.
   Family* AddFamilyLocked(const FamilyView& definition, StringSpan label_names,
-                          const char* error_message,
+                          StringSpan state_names, const char* error_message,
                           ErrorCode error_code) noexcept;
 
   // Memory for a series and its place among the cells; not findable yet. Null

@@ -41,8 +41,10 @@ bool RemoveLocked(ProcessState* process, Series* series) {
   return true;
 }
 
-// True when `family` has no series left in the chunk but for the overflow one.
-bool ClearChunk(ProcessState* process, const Family* family, uint32_t chunk) {
+// True when `family` has no series left in the chunk but for `kept` and the
+// overflow one.
+bool ClearChunk(ProcessState* process, const Family* family, uint32_t chunk,
+                const Series* kept) {
   // Held for one chunk at a time, so that nobody waits for long.
   SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
   if (!lock.is_held()) {
@@ -51,7 +53,7 @@ bool ClearChunk(ProcessState* process, const Family* family, uint32_t chunk) {
   bool is_clear = true;
   for (Series* series = g_registry.ChunkSeriesLocked(chunk); series != nullptr;
        series = series->next_in_chunk) {
-    if (series->family == family &&
+    if (series->family == family && series != kept &&
         !series->is_removed.load(std::memory_order_relaxed) &&
         series != family->overflow.load(std::memory_order_relaxed)) {
       is_clear &= RemoveLocked(process, series);
@@ -98,7 +100,7 @@ bool RemoveSeriesByName(Family* family, const LabelPair* labels,
   return false;
 }
 
-bool ClearFamily(Family* family) noexcept {
+bool ClearFamily(Family* family, const Series* kept) noexcept {
   ProcessState* process = CurrentProcess();
   if (process == nullptr || !MayHaveSeries(family)) {
     return true;
@@ -106,7 +108,7 @@ bool ClearFamily(Family* family) noexcept {
   bool is_clear = true;
   const uint32_t chunk_count = g_registry.chunk_count();
   for (uint32_t chunk = 0; chunk < chunk_count; ++chunk) {
-    is_clear &= ClearChunk(process, family, chunk);
+    is_clear &= ClearChunk(process, family, chunk, kept);
   }
   return is_clear;
 }

@@ -21,6 +21,8 @@ enum class ErrorCode {
   kBusy = 10,            // another thread was in the way for too long
   kRemoved = 11,         // the series was removed: what it counts is not served
   kShutDown = 12,        // after Shutdown(): this process counts no more
+  kInvalidState = 13,    // of a state set: none, too many, empty, two alike
+  kInvalidTimeToLive = 14,  // negative, or of what cannot grow old
 };
 
 // The outcome of a registration or of a set-up call. Copyable; holds no

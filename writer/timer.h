@@ -3,13 +3,14 @@
 
 #include <chrono>
 
+#include "writer/gauge.h"
 #include "writer/histogram.h"
 #include "writer/summary.h"
 
 namespace tine {
 
-// Observes the seconds from its making to the end of its scope. Made and ended
-// by one thread.
+// Times its scope: a histogram or summary observes the seconds from its making
+// to its end, a gauge is set to them. Made and ended by one thread.
 template <typename Instrument>
 class Timer {
  public:
@@ -17,15 +18,36 @@ class Timer {
       : instrument_(instrument), start_(std::chrono::steady_clock::now()) {}
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
-  ~Timer() {
-    const std::chrono::duration<double> elapsed =
-        std::chrono::steady_clock::now() - start_;
-    instrument_.Observe(elapsed.count());
+  ~Timer() { Stop(); }
+
+  // Tells the instrument now instead of at the end. Returns the seconds; again
+  // the same when it was stopped before.
+  double Stop() noexcept {
+    if (is_running_) {
+      is_running_ = false;
+      const std::chrono::duration<double> elapsed =
+          std::chrono::steady_clock::now() - start_;
+      seconds_ = elapsed.count();
+      Tell(instrument_, seconds_);
+    }
+    return seconds_;
   }
 
  private:
+  static void Tell(const Gauge& gauge, double seconds) noexcept {
+    gauge.Set(seconds);
+  }
+  static void Tell(const Histogram& histogram, double seconds) noexcept {
+    histogram.Observe(seconds);
+  }
+  static void Tell(const Summary& summary, double seconds) noexcept {
+    summary.Observe(seconds);
+  }
+
   const Instrument instrument_;
   const std::chrono::steady_clock::time_point start_;
+  double seconds_ = 0;
+  bool is_running_ = true;
 };
 
 }  // namespace tine

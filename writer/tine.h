@@ -49,7 +49,11 @@
 #include "writer/counter.h"    // IWYU pragma: export
 #include "writer/gauge.h"      // IWYU pragma: export
 #include "writer/histogram.h"  // IWYU pragma: export
+#include "writer/info.h"       // IWYU pragma: export
+#include "writer/preset.h"     // IWYU pragma: export
 #include "writer/process.h"    // IWYU pragma: export
+#include "writer/scopes.h"     // IWYU pragma: export
+#include "writer/state_set.h"  // IWYU pragma: export
 #include "writer/status.h"     // IWYU pragma: export
 #include "writer/store.h"      // IWYU pragma: export
 #include "writer/summary.h"    // IWYU pragma: export

@@ -132,7 +132,9 @@ void CatchUp(ProcessState* process) {
 }  // namespace
 
 WrittenChange::WrittenChange(uint32_t chunk) noexcept
-    : process_(CurrentProcess()), chunk_(chunk), is_held_(Lock(process_)) {}
+    : process_(CurrentProcess()),
+      chunk_(chunk),
+      is_held_(process_ != nullptr && Lock(process_)) {}
 
 WrittenChange::~WrittenChange() {
   if (!is_held_) {
@@ -147,7 +149,8 @@ WrittenChange::~WrittenChange() {
 }
 
 Cell* WrittenChange::Block() noexcept {
-  if (chunk_ == kNoChunk) {
+  // No process: it has shut down since the caller looked.
+  if (chunk_ == kNoChunk || process_ == nullptr) {
     return nullptr;
   }
   const std::atomic<Cell*>& block = process_->shared.blocks[chunk_];

@@ -16,11 +16,10 @@ namespace tine::testing {
 
 inline const std::vector<std::string>& GoldenNames() {
   static const auto* names = new std::vector<std::string>{
-      "counter_f64",     "counter_u64",       "empty",
-      "gauge",           "gauge_most_recent", "histogram",
-      "newer_minor",     "process_labels",    "summary",
-      "up_down_counter", "everything",        "neighbour",
-      "removed"};
+      "counter_f64",       "counter_u64",     "empty",       "gauge",
+      "gauge_most_recent", "histogram",       "newer_minor", "process_labels",
+      "summary",           "up_down_counter", "everything",  "neighbour",
+      "removed",           "states"};
   return *names;
 }
 

@@ -83,7 +83,7 @@ TEST(RecordLayoutTest, RecordsAreAsInFormat) {
   ExpectLayout(
       {FIELD(FamilyRecord, type, 12, 1), FIELD(FamilyRecord, value_kind, 13, 1),
        FIELD(FamilyRecord, gauge_mode, 14, 1),
-       FIELD(FamilyRecord, reserved0, 15, 1),
+       FIELD(FamilyRecord, state_count, 15, 1),
        FIELD(FamilyRecord, name_bytes, 16, 2),
        FIELD(FamilyRecord, unit_bytes, 18, 2),
        FIELD(FamilyRecord, help_bytes, 20, 4),
@@ -124,6 +124,8 @@ TEST(RecordLayoutTest, NumbersAreAsInFormat) {
   EXPECT_EQ(static_cast<int>(MetricType::kHistogram), 3);
   EXPECT_EQ(static_cast<int>(MetricType::kSummary), 4);
   EXPECT_EQ(static_cast<int>(MetricType::kUpDownCounter), 5);
+  EXPECT_EQ(static_cast<int>(MetricType::kStateSet), 6);
+  EXPECT_EQ(static_cast<int>(MetricType::kInfo), 7);
   EXPECT_EQ(static_cast<int>(ValueKind::kU64), 1);
   EXPECT_EQ(static_cast<int>(ValueKind::kF64), 2);
   EXPECT_EQ(static_cast<int>(ValueKind::kI64), 3);
@@ -133,6 +135,7 @@ TEST(RecordLayoutTest, NumbersAreAsInFormat) {
   EXPECT_EQ(static_cast<int>(FileState::kCleanExit), 2);
   EXPECT_EQ(kUnsetGaugeBits, 0x7FF454494E450000u);
   EXPECT_EQ(kMaxBounds, 510u);
+  EXPECT_EQ(kMaxStates, 64u);
   EXPECT_EQ(kMaxParsedRecordBytes, 8u << 20);
 }
 

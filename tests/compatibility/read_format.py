@@ -9,7 +9,8 @@ import struct
 import sys
 import zlib
 
-TYPES = {1: 'counter', 2: 'gauge', 3: 'histogram', 4: 'summary', 5: 'updown'}
+TYPES = {1: 'counter', 2: 'gauge', 3: 'histogram', 4: 'summary', 5: 'updown',
+         6: 'stateset', 7: 'info'}
 
 
 def strings(data, at, count):
@@ -30,14 +31,18 @@ def as_double(bits):
     return struct.unpack('<d', struct.pack('<Q', bits))[0]
 
 
-def value_of(metric_type, value_kind, mode, bounds, rows):
+def value_of(metric_type, value_kind, mode, bounds, states, rows):
     """`rows`: the series' cells in each slot, slot 0 first."""
     whole = [sum(column) for column in zip(*rows)]
     real = math.fsum(as_double(row[-1]) for row in rows)
-    if metric_type == 2:
+    if metric_type in (2, 6, 7):
         bits = rows[0][0]
         value = as_double(bits ^ 0x7FF454494E450000) if bits else 'unset'
-        return '%s at=%d' % (value, rows[0][1]) if mode >= 9 else value
+        if metric_type == 6:
+            value = ','.join(s for i, s in enumerate(states) if bits >> i & 1)
+        times = (' at=%d' % rows[0][1] if mode >= 9 else '',
+                 ' set=%d' % rows[0][-1] if bounds else '')
+        return '%s%s%s' % (value, *times)
     if metric_type == 3:
         counts = ['%s:%d' % pair for pair in zip(bounds + ('+Inf',), whole)]
         return 'buckets=%s sum=%s' % (','.join(counts), real)
@@ -72,13 +77,15 @@ def read(data):
         record = data[at:at + 8] + bytes(4) + data[at + 12:at + size]
         check(record[:64] if kind & 0x8000 else record, crc)
         if kind == 1:
-            (kinds, name, unit, help_text, label_count, bound_count
-             ) = struct.unpack_from('<3sxHHIHH', record, 12)
+            (kinds, state_count, name, unit, help_text, label_count, bound_count
+             ) = struct.unpack_from('<3sBHHIHH', record, 12)
             text = 32 + 8 * bound_count
+            names = strings(record, text + name + unit + help_text,
+                            label_count + state_count)
             families[at] = (
-                record[text:text + name].decode(),
-                strings(record, text + name + unit + help_text, label_count),
-                (*kinds, struct.unpack_from('<%dd' % bound_count, record, 32)))
+                record[text:text + name].decode(), names[:label_count],
+                (*kinds, struct.unpack_from('<%dd' % bound_count, record, 32),
+                 names[label_count:]))
         elif kind == 2:
             family, _, first, count, label_count = struct.unpack_from(
                 '<IQIHH', record, 12)
@@ -92,8 +99,8 @@ def read(data):
             blocks.setdefault(chunk, {})[slot] = block
         at += size
     for (name, names, kinds), first, count, values in all_series:
-        if first in removed and kinds[0] in (2, 5):
-            continue  # a gauge of either kind
+        if first in removed and kinds[0] not in (1, 3, 4):
+            continue  # a gauge of some kind
         slots, begin = blocks[first // 512], first % 512
         rows = [slots[slot][begin:begin + count] for slot in sorted(slots)]
         labels = ','.join('%s=%r' % pair for pair in zip(names, values))

@@ -87,6 +87,19 @@ const ServedNumbers& GoldenNumbers() {
       {"job_seconds_bucket{queue=mail}[1]", 2},
       {"job_seconds_bucket{queue=mail}[+Inf]", 2},
       {"job_seconds_sum{queue=mail}", 0.75},
+      // states
+      {"pump{pump=off,site=a}", 1},
+      {"pump{pump=on,site=a}", 0},
+      {"pump{pump=é\"\\,site=a}", 1},
+      {"pump{pump=off,site=b}", 0},
+      {"pump{pump=on,site=b}", 0},
+      {"pump{pump=é\"\\,site=b}", 0},
+      {"phase{phase=solid}", 0},
+      {"phase{phase=liquid}", 1},
+      {"build_info{version=1.2}", 1},
+      {"level{tank=north}", 20.5},
+      {"door{door=open}", 1},
+      {"door{door=locked}", 1},
   };
   return *numbers;
 }
@@ -148,11 +161,16 @@ void ForEachRecord(const Bytes& bytes,
 // Where the content of a FAMILY or SERIES ends, by FORMAT.md.
 size_t ContentBytes(const Bytes& bytes, size_t offset) {
   if (NumberAt<uint16_t>(bytes, offset + 4) == 1) {
-    return 32 + 8 * size_t{NumberAt<uint16_t>(bytes, offset + 26)} +
-           NumberAt<uint16_t>(bytes, offset + 16) +
-           NumberAt<uint16_t>(bytes, offset + 18) +
-           NumberAt<uint32_t>(bytes, offset + 20) +
-           NumberAt<uint32_t>(bytes, offset + 28);
+    size_t content_bytes = 32 +
+                           8 * size_t{NumberAt<uint16_t>(bytes, offset + 26)} +
+                           NumberAt<uint16_t>(bytes, offset + 16) +
+                           NumberAt<uint16_t>(bytes, offset + 18) +
+                           NumberAt<uint32_t>(bytes, offset + 20) +
+                           NumberAt<uint32_t>(bytes, offset + 28);
+    for (int i = 0; i < bytes[offset + 15]; ++i) {  // names of states
+      content_bytes += 2 + NumberAt<uint16_t>(bytes, offset + content_bytes);
+    }
+    return content_bytes;
   }
   size_t content_bytes = 32;
   for (int i = 0; i < NumberAt<uint16_t>(bytes, offset + 30); ++i) {
@@ -181,7 +199,6 @@ void UseAllThatIsReserved(Bytes* bytes) {
     } else if (kind == 3) {
       std::fill(record + 24, record + 64, 0xff);
     } else if (kind == 1 || kind == 2) {
-      record[15] |= kind == 1 ? 0xff : 0;
       std::fill(record + ContentBytes(*bytes, offset), record + record_bytes,
                 0xff);
     }

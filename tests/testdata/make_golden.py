@@ -15,8 +15,9 @@ import zlib
 MAGIC = b'TINE\r\n\x1a\n'
 FAMILY, SERIES, REMOVED, CELLS = 1, 2, 3, 0x8001
 COUNTER, GAUGE, HISTOGRAM, SUMMARY, UP_DOWN_COUNTER = 1, 2, 3, 4, 5
+STATE_SET, INFO = 6, 7
 U64, F64, I64 = 1, 2, 3
-ALL, SUM, LIVE_SUM, MAX, MOST_RECENT = 1, 3, 4, 7, 9
+ALL, SUM, LIVE_SUM, MAX, LIVE_MAX, MOST_RECENT = 1, 3, 4, 7, 8, 9
 UNSET_GAUGE = 0x7FF454494E450000
 # 2025-06-01T12:00:00Z; the series come one second later.
 CREATED_WALL_NS = 1748779200 * 10**9
@@ -65,13 +66,16 @@ def header(uuid, used, labels=(), executable='golden', worker='', minor=0,
 
 
 def family(name, metric_type, value_kind, mode=0, labels=(), bounds=(),
-           unit='', help_text=''):
+           unit='', help_text='', states=()):
+    """`bounds` of a gauge or state set: its time to live, if it has one."""
     names = b''.join(text(label) for label in labels)
-    record = struct.pack('<BBBxHHIHHI', metric_type, value_kind, mode,
-                         len(name), len(unit), len(help_text.encode()),
-                         len(labels), len(bounds), len(names))
+    record = struct.pack('<BBBBHHIHHI', metric_type, value_kind, mode,
+                         len(states), len(name), len(unit),
+                         len(help_text.encode()), len(labels), len(bounds),
+                         len(names))
     record += struct.pack('<%dd' % len(bounds), *bounds)
     record += name.encode() + unit.encode() + help_text.encode() + names
+    record += b''.join(text(state) for state in states)
     size = 12 + len(record) + -(12 + len(record)) % 64
     return sealed(padded(struct.pack('<IHHI', size, FAMILY, 0, 0) + record))
 
@@ -321,6 +325,36 @@ def make_removed():
     ]), state=1)
 
 
+def make_states():
+    """State sets, an info, and gauges with a time to live."""
+    seconds = 10**9
+    return metric_file(14, with_offsets([
+        cells(0, 0, {0: 0b101, 1: 0, 2: 0b10, 3: CREATED_WALL_NS + 7,
+                     4: gauge(1.0), 5: gauge(20.5), 6: 6 * seconds,
+                     7: gauge(21.5), 8: 0, 9: gauge(22.5),
+                     10: CREATED_WALL_NS + 8, 11: 6 * seconds, 12: 0b11,
+                     13: 6 * seconds, 14: 0}),
+        family('pump', STATE_SET, U64, mode=SUM, labels=['site'],
+               states=['off', 'on', 'é"\\'], help_text='State.'),
+        lambda at: series(at[1], 0, 1, ['a']),
+        lambda at: series(at[1], 1, 1, ['b']),
+        family('phase', STATE_SET, U64, mode=MOST_RECENT,
+               states=['solid', 'liquid']),
+        lambda at: series(at[4], 2, 2),
+        family('build_info', INFO, F64, mode=LIVE_MAX, labels=['version']),
+        lambda at: series(at[6], 4, 1, ['1.2']),
+        # Those of 10^9 seconds outlive whoever runs this.
+        family('level', GAUGE, F64, mode=MAX, bounds=[1e9], labels=['tank']),
+        lambda at: series(at[8], 5, 2, ['north']),
+        lambda at: series(at[8], 7, 2, ['no time']),
+        family('brief', GAUGE, F64, mode=MOST_RECENT, bounds=[0.25]),
+        lambda at: series(at[11], 9, 3),
+        family('door', STATE_SET, U64, mode=MAX, bounds=[1e9],
+               states=['open', 'locked']),
+        lambda at: series(at[13], 12, 2),
+    ]), state=1)
+
+
 GOLDEN = {
     'counter_f64.tine': make_counter_f64,
     'counter_u64.tine': make_counter_u64,
@@ -333,6 +367,7 @@ GOLDEN = {
     'newer_minor.tine': make_newer_minor,
     'process_labels.tine': make_process_labels,
     'removed.tine': make_removed,
+    'states.tine': make_states,
     'summary.tine': make_summary,
     'up_down_counter.tine': make_up_down_counter,
 }

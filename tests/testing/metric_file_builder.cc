@@ -66,6 +66,7 @@ void FillHeader(const BuilderHeader& from, const FileUuid& uuid,
   header->uid = ::geteuid();
   header->process_start_ticks = from.process_start_ticks;
   header->created_wall_ns = from.created_wall_ns;
+  header->created_boot_ns = from.created_boot_ns;
   header->reserve_bytes = file_bytes;
   std::vector<std::string> strings = {"test", from.worker_id};
   for (const auto& [name, value] : from.process_labels) {
@@ -216,12 +217,14 @@ uint32_t MetricFileBuilder::AddFamily(const BuilderFamily& family) {
   view.label_names = ViewOf(label_names, family.label_names.size());
   view.bounds = family.bounds.data();
   view.bound_count = family.bounds.size();
+  view.time_to_live_s = family.time_to_live_s;
   const size_t record_bytes = EncodedFamilyBytes(view);
   const auto offset = static_cast<uint32_t>(used_);
   EncodeFamily(view, Reserve(record_bytes));
   Publish(record_bytes);
   cell_counts_[offset] =
-      CellCountOf(family.type, family.gauge_mode, family.bounds.size());
+      CellCountOf(family.type, family.gauge_mode, family.bounds.size(),
+                  family.time_to_live_s != 0);
   return offset;
 }
 

@@ -28,6 +28,7 @@ struct BuilderHeader {
   std::string worker_id;
   Labels process_labels;
   uint64_t created_wall_ns = 1'000'000'000;
+  uint64_t created_boot_ns = 0;
   uint64_t process_start_ticks = 0;
   format::LifeLock life_lock = format::LifeLock::kHolds;
   BootId boot_id{};
@@ -44,6 +45,7 @@ struct BuilderFamily {
   std::vector<double> bounds;
   std::string help = "Help.";
   std::string unit;
+  double time_to_live_s = 0;  // of a gauge; 0: for ever
 };
 
 BuilderFamily CounterFamily(std::string name,

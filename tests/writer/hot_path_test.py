@@ -22,7 +22,7 @@ RELOCATION = re.compile(r'^\t+[0-9a-f]+: R_\w+\t(\S+?)([-+]0x[0-9a-f]+)?$')
 
 # Where only cold code may go.
 SLOW_PATHS = ('AddU64Slow', 'AddF64Slow', 'ObserveSlow', 'SetSlow',
-              'CountDroppedObservation', 'StoreWithTime')
+              'CountDroppedObservation', 'StoreWithTimes')
 # The search in more than 24 bounds, out of line.
 ALLOWED_CALLS = {'TineTestHistogram': ('BucketOfMany',)}
 
