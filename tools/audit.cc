@@ -211,7 +211,7 @@ class Auditor {
       out_ << "exact" << SinceText(key) << '\n';
       exact_count_ += served.is_present ? 1 : 0;
     } else if (!IsUnchanged(key) && IsBetween(key, variant, served)) {
-      out_ << "changing" << SinceText(key) << '\n';
+      out_ << "changing\n";
       ++changing_count_;
     } else {
       out_ << "DIFFERS: the files come to "

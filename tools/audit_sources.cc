@@ -33,6 +33,9 @@ using format::MetricType;
 
 constexpr char kArchiveName[] = "archive";
 
+// No time to live is taken for longer (three decades).
+constexpr double kLongestTimeS = 1e9;
+
 // What the archive's ORIGINS say of a series.
 struct Origin {
   collector::WriterRank rank;
@@ -98,15 +101,15 @@ bool IsTooOld(const Source& source, const FamilyEntry& family,
               const SeriesEntry& series, const AuditShare& share) {
   if (family.time_to_live_s != 0) {
     const format::FileHeader& header = *source.file->header().header;
-    const double now_ns =
-        source.is_boot_clock_shared
-            ? static_cast<double>(NowNs(CLOCK_BOOTTIME))
-            : static_cast<double>(NowNs(CLOCK_REALTIME)) -
-                  static_cast<double>(header.created_wall_ns) +
-                  static_cast<double>(header.created_boot_ns);
+    const uint64_t now_ns = source.is_boot_clock_shared
+                                ? NowNs(CLOCK_BOOTTIME)
+                                : NowNs(CLOCK_REALTIME) -
+                                      header.created_wall_ns +
+                                      header.created_boot_ns;
     const uint64_t set_ns = share.rows[0].back();
     return set_ns == 0 ||
-           now_ns - static_cast<double>(set_ns) >= family.time_to_live_s * 1e9;
+           static_cast<double>(static_cast<int64_t>(now_ns - set_ns)) >=
+               std::min(family.time_to_live_s, kLongestTimeS) * 1e9;
   }
   const auto origin = source.origins.find(series.first_cell);
   return origin != source.origins.end() &&

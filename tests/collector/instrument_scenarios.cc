@@ -328,7 +328,7 @@ void OtherBootClockIsReadByTheWallClock() {
   testing::BuilderHeader header;
   header.boot_id[0] = 1;
   header.created_wall_ns = NowNs(CLOCK_REALTIME) - kHourNs;
-  header.created_boot_ns = 5 * kSecondNs;
+  header.created_boot_ns = BootNow() + 1000 * kHourNs;
   MetricFileBuilder file(bench.path(), header);
   const auto add = [&file](const char* name, uint64_t set_ns) {
     const uint32_t cell = file.AddSeries(file.AddFamily(
@@ -336,8 +336,8 @@ void OtherBootClockIsReadByTheWallClock() {
     file.SetGauge(cell, 1);
     file.SetU64(cell + 1, set_ns);
   };
-  add("old", 6 * kSecondNs);
-  add("young", 5 * kSecondNs + kHourNs - 10 * kSecondNs);
+  add("old", header.created_boot_ns + kSecondNs);
+  add("young", header.created_boot_ns + kHourNs - 10 * kSecondNs);
   EXPECT_EQ(bench.Served(), (ServedNumbers{{"young{}", 1}}));
 }
 

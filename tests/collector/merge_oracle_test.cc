@@ -10,11 +10,13 @@
 #include <memory>
 #include <random>
 #include <set>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "collector/collect_loop.h"
+#include "common/clock.h"
 #include "common/metric_names.h"
 #include "tests/testing/metric_file_builder.h"
 #include "tests/testing/one_shot_scrape.h"
@@ -45,6 +47,7 @@ struct Series {
   uint64_t count = 0;  // u64 counter, summary
   double value = 0;    // f64 counter, gauge, up-down counter, sum
   std::vector<uint64_t> buckets;
+  std::set<std::string> true_states;
   bool is_set = false;
   uint64_t wall_ns = 0;
 };
@@ -75,7 +78,60 @@ struct Contribution {
   const Series* series;
 };
 
-double MergeGauge(GaugeMode mode, std::vector<Contribution> all) {
+// In the modes where one wins.
+const Series& Winner(GaugeMode mode, std::vector<Contribution> all) {
+  const bool is_by_time = IsMostRecentMode(mode);
+  std::sort(all.begin(), all.end(),
+            [&](const Contribution& a, const Contribution& b) {
+              if (is_by_time && a.series->wall_ns != b.series->wall_ns) {
+                return a.series->wall_ns > b.series->wall_ns;
+              }
+              if (!is_by_time && a.writer->is_live != b.writer->is_live) {
+                return a.writer->is_live;
+              }
+              return a.writer->IsNewerThan(*b.writer);
+            });
+  return *all.front().series;
+}
+
+// `labels` and one more.
+std::string WithLabel(const std::string& labels, const std::string& label) {
+  std::set<std::string> all = {label};
+  std::stringstream text(labels.substr(1, labels.size() - 2));
+  for (std::string one; std::getline(text, one, ',');) {
+    all.insert(one);
+  }
+  std::string joined;
+  for (const std::string& one : all) {
+    joined += (joined.empty() ? "" : ",") + one;
+  }
+  return "{" + joined + "}";
+}
+
+void AddStates(const std::string& name, const std::string& labels,
+               const std::vector<Contribution>& all, ServedNumbers* expected) {
+  const GaugeMode mode = all.front().series->family.gauge_mode;
+  for (const Contribution& any : all) {
+    for (const std::string& state : any.series->family.state_names) {
+      double value = 0;
+      if (HasOneWinner(mode)) {
+        value = static_cast<double>(Winner(mode, all).true_states.count(state));
+      }
+      for (const Contribution& c : all) {
+        const auto own =
+            static_cast<double>(c.series->true_states.count(state));
+        if (mode == GaugeMode::kSum || mode == GaugeMode::kLiveSum) {
+          value += own;
+        } else if (!HasOneWinner(mode)) {
+          value = std::max(value, own);
+        }
+      }
+      (*expected)[name + WithLabel(labels, name + "=" + state)] = value;
+    }
+  }
+}
+
+double MergeGauge(GaugeMode mode, const std::vector<Contribution>& all) {
   double result = all.front().series->value;
   switch (mode) {
     case GaugeMode::kSum:
@@ -96,18 +152,7 @@ double MergeGauge(GaugeMode mode, std::vector<Contribution> all) {
     default:
       break;
   }
-  const bool is_by_time = IsMostRecentMode(mode);
-  std::sort(all.begin(), all.end(),
-            [&](const Contribution& a, const Contribution& b) {
-              if (is_by_time && a.series->wall_ns != b.series->wall_ns) {
-                return a.series->wall_ns > b.series->wall_ns;
-              }
-              if (!is_by_time && a.writer->is_live != b.writer->is_live) {
-                return a.writer->is_live;
-              }
-              return a.writer->IsNewerThan(*b.writer);
-            });
-  return all.front().series->value;
+  return Winner(mode, all).value;
 }
 
 void AddHistogram(const std::string& name, const std::string& labels,
@@ -148,7 +193,9 @@ ServedNumbers MergeSlowly(const Writers& writers) {
       bounds.insert(own.begin(), own.end());
     }
     for (const Series& series : writer->series) {
-      const bool is_gauge = series.family.type == MetricType::kGauge;
+      const bool is_gauge = series.family.type == MetricType::kGauge ||
+                            (series.family.type == MetricType::kStateSet &&
+                             IsMostRecentMode(series.family.gauge_mode));
       if ((IsLiveMode(series.family.gauge_mode) && !writer->is_live) ||
           (is_gauge && !series.is_set)) {
         continue;
@@ -174,6 +221,9 @@ ServedNumbers MergeSlowly(const Writers& writers) {
       case MetricType::kSummary:
         expected[name + "_count" + labels] = count;
         expected[name + "_sum" + labels] = value;
+        break;
+      case MetricType::kStateSet:
+        AddStates(name, labels, contributions, &expected);
         break;
       case MetricType::kGauge:
         expected[name + labels] = MergeGauge(family.gauge_mode, contributions);
@@ -241,7 +291,7 @@ class MergeOracleTest : public ::testing::TestWithParam<uint32_t> {
 
   BuilderFamily RandomFamily() {
     BuilderFamily family;
-    switch (Random(6)) {
+    switch (Random(7)) {
       case 0:
         family = testing::CounterFamily("c_total");
         break;
@@ -260,10 +310,22 @@ class MergeOracleTest : public ::testing::TestWithParam<uint32_t> {
                      ? testing::UpDownFamily("u_live", GaugeMode::kLiveSum)
                      : testing::UpDownFamily("u_sum", GaugeMode::kSum);
         break;
+      case 5: {
+        const auto mode = OneOf<GaugeMode>(
+            {GaugeMode::kAll, GaugeMode::kLiveAll, GaugeMode::kSum,
+             GaugeMode::kLiveSum, GaugeMode::kMax, GaugeMode::kLiveMax,
+             GaugeMode::kMostRecent, GaugeMode::kLiveMostRecent});
+        family = testing::StateSetFamily(
+            "states_" + std::string(GaugeModeName(mode)), mode,
+            OneOf<std::vector<std::string>>(
+                {{"off", "on"}, {"on", "stuck"}, {"stuck", "off", "new"}}));
+        break;
+      }
       default: {
         const auto mode = static_cast<GaugeMode>(1 + Random(10));
         family =
             testing::GaugeFamily("g_" + std::string(GaugeModeName(mode)), mode);
+        family.time_to_live_s = Random(3) == 0 ? 3600 : 0;
         break;
       }
     }
@@ -308,6 +370,10 @@ class MergeOracleTest : public ::testing::TestWithParam<uint32_t> {
     key += static_cast<char>('0' + static_cast<int>(series.family.value_kind));
     for (const double bound : series.family.bounds) {
       key += "," + std::to_string(bound);
+    }
+    key += "," + std::to_string(series.family.time_to_live_s);
+    for (const std::string& state : series.family.state_names) {
+      key += "," + state;
     }
     std::vector<std::string> values;
     for (const std::string& name : series.family.label_names) {
@@ -386,11 +452,42 @@ class MergeOracleTest : public ::testing::TestWithParam<uint32_t> {
         } else {
           file.SetGauge(series->cell, value);
         }
+        if (series->family.time_to_live_s != 0) {
+          series->is_set = Random(3) != 0;
+          file.SetU64(
+              series->cell +
+                  (IsMostRecentMode(series->family.gauge_mode) ? 2 : 1),
+              NowNs(CLOCK_BOOTTIME) - (series->is_set ? 0 : kTwoHoursNs));
+        }
         break;
+      case MetricType::kStateSet:
+        WriteStates(writer, series);
+        break;
+      case MetricType::kInfo:
       case MetricType::kNone:
         break;
     }
   }
+
+  void WriteStates(Writer* writer, Series* series) {
+    const std::vector<std::string>& states = series->family.state_names;
+    uint64_t bits = 0;
+    series->is_set = true;
+    series->true_states.clear();
+    for (size_t i = 0; i < states.size(); ++i) {
+      if (Random(2) == 0) {
+        bits |= uint64_t{1} << i;
+        series->true_states.insert(states[i]);
+      }
+    }
+    writer->file.SetU64(series->cell, bits);
+    if (IsMostRecentMode(series->family.gauge_mode)) {
+      series->wall_ns = 1 + Random(5);
+      writer->file.SetU64(series->cell + 1, series->wall_ns);
+    }
+  }
+
+  static constexpr uint64_t kTwoHoursNs = 7'200'000'000'000;
 
   void Step() {
     if (writers_.empty() || Random(4) == 0) {

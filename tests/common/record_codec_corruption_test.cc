@@ -258,6 +258,72 @@ TEST(RecordCorruptionTest, ImpossibleBoundsAreRefused) {
   }
 }
 
+TEST(RecordCorruptionTest, ImpossibleStateSetsAreNamed) {
+  const auto reason_of = [](const std::vector<std::string>& states,
+                            const std::string& name,
+                            const std::vector<std::string>& labels,
+                            ValueKind kind, GaugeMode mode) {
+    const testing::StringList state_list(states);
+    const testing::StringList label_list(labels);
+    FamilyView family = SomeFamily();
+    family.type = MetricType::kStateSet;
+    family.value_kind = kind;
+    family.gauge_mode = mode;
+    family.name = name;
+    family.label_names = label_list.view();
+    family.state_names = state_list.view();
+    FamilyView back;
+    return DecodeFamilyUntrusted(Encode(family).data(), &back);
+  };
+  const GaugeMode sum = GaugeMode::kSum;
+  const ValueKind u64 = ValueKind::kU64;
+  EXPECT_EQ(reason_of({"a", "b"}, "s", {"l"}, u64, sum), DamageReason::kNone);
+  // As an archive has it: a state is a label, and a series.
+  EXPECT_EQ(reason_of({}, "s", {"l", "s"}, ValueKind::kF64, sum),
+            DamageReason::kNone);
+  EXPECT_EQ(reason_of({}, "s", {"l"}, u64, sum), DamageReason::kRecordFields);
+  EXPECT_EQ(reason_of({"a"}, "s", {"l"}, ValueKind::kF64, sum),
+            DamageReason::kRecordFields);
+  EXPECT_EQ(reason_of({"a"}, "s", {"l"}, u64, GaugeMode::kMin),
+            DamageReason::kRecordFields);
+  EXPECT_EQ(reason_of({"a"}, "s", {"l"}, u64, GaugeMode::kNone),
+            DamageReason::kRecordFields);
+  EXPECT_EQ(reason_of(std::vector<std::string>(65, "a"), "s", {}, u64, sum),
+            DamageReason::kRecordFields);
+  EXPECT_EQ(reason_of({"a", "a"}, "s", {}, u64, sum),
+            DamageReason::kInvalidText);
+  EXPECT_EQ(reason_of({"a", ""}, "s", {}, u64, sum),
+            DamageReason::kInvalidText);
+  EXPECT_EQ(reason_of({"\xff"}, "s", {}, u64, sum), DamageReason::kInvalidText);
+  for (const char* name : {"a:b", "le", "__s", "l"}) {
+    EXPECT_EQ(reason_of({"a"}, name, {"l"}, u64, sum),
+              DamageReason::kInvalidName)
+        << name;
+  }
+}
+
+TEST(RecordCorruptionTest, ImpossibleTimesToLiveAreNamed) {
+  const auto reason_of = [](MetricType type, double seconds) {
+    FamilyView family = SomeFamily();
+    family.type = type;
+    family.time_to_live_s = seconds;
+    if (type == MetricType::kGauge) {
+      family.value_kind = ValueKind::kF64;
+      family.gauge_mode = GaugeMode::kMax;
+    }
+    FamilyView back;
+    return DecodeFamilyUntrusted(Encode(family).data(), &back);
+  };
+  EXPECT_EQ(reason_of(MetricType::kGauge, 1e-9), DamageReason::kNone);
+  EXPECT_EQ(reason_of(MetricType::kGauge, 1e300), DamageReason::kNone);
+  for (const double seconds : {-1.0, std::nan(""), HUGE_VAL, -5e-324}) {
+    EXPECT_EQ(reason_of(MetricType::kGauge, seconds),
+              DamageReason::kRecordFields)
+        << seconds;
+  }
+  EXPECT_EQ(reason_of(MetricType::kCounter, 1), DamageReason::kRecordFields);
+}
+
 TEST(RecordCorruptionTest, LabelNamesThatPrometheusRefusesAreNamed) {
   for (const std::vector<std::string>& names : {std::vector<std::string>{"le"},
                                                 {"quantile"},

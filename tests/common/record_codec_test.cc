@@ -238,6 +238,35 @@ TEST(RecordCodecTest, CellCountsAreAsInFormat) {
   EXPECT_EQ(CellCountOf(MetricType::kHistogram, GaugeMode::kNone, 510), 512u);
   EXPECT_EQ(CellCountOf(MetricType::kSummary, GaugeMode::kNone, 0), 2u);
   EXPECT_EQ(CellCountOf(MetricType::kNone, GaugeMode::kNone, 0), 0u);
+  EXPECT_EQ(CellCountOf(MetricType::kInfo, GaugeMode::kLiveMax, 0), 1u);
+  EXPECT_EQ(CellCountOf(MetricType::kStateSet, GaugeMode::kSum, 0), 1u);
+  EXPECT_EQ(CellCountOf(MetricType::kStateSet, GaugeMode::kMostRecent, 0), 2u);
+  EXPECT_EQ(CellCountOf(MetricType::kGauge, GaugeMode::kMax, 0, true), 2u);
+  EXPECT_EQ(CellCountOf(MetricType::kGauge, GaugeMode::kMostRecent, 0, true),
+            3u);
+}
+
+TEST(RecordCodecTest, StatesAndTimeToLiveComeBack) {
+  for (size_t length = 1; length < 150; ++length) {
+    const StringList labels({"site"});
+    const StringList states({std::string(length, 's'), "é", "on"});
+    FamilyView family = SomeFamily();
+    family.type = MetricType::kStateSet;
+    family.gauge_mode = GaugeMode::kMostRecent;
+    family.label_names = labels.view();
+    family.state_names = states.view();
+    family.time_to_live_s = 0.25 * static_cast<double>(length % 3);
+    const std::vector<uint8_t> bytes = Encode(family);
+    EXPECT_EQ(bytes.size() % 64, 0u);
+    FamilyView back;
+    ASSERT_EQ(DecodeFamilyUntrusted(bytes.data(), &back), DamageReason::kNone);
+    EXPECT_EQ(back.name, family.name);
+    EXPECT_EQ(back.help, family.help);
+    EXPECT_EQ(ToVector(back.label_names), ToVector(family.label_names));
+    EXPECT_EQ(ToVector(back.state_names), ToVector(family.state_names));
+    EXPECT_EQ(back.time_to_live_s, family.time_to_live_s);
+    EXPECT_EQ(back.bound_count, 0u);
+  }
 }
 
 TEST(RecordCodecTest, ZeroGaugeCellIsUnsetAndZeroIsNot) {

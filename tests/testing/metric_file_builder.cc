@@ -115,6 +115,15 @@ BuilderFamily UpDownFamily(std::string name, GaugeMode mode) {
   return family;
 }
 
+BuilderFamily StateSetFamily(std::string name, GaugeMode mode,
+                             std::vector<std::string> state_names) {
+  BuilderFamily family = CounterFamily(std::move(name));
+  family.type = MetricType::kStateSet;
+  family.gauge_mode = mode;
+  family.state_names = std::move(state_names);
+  return family;
+}
+
 BuilderFamily HistogramFamily(std::string name, std::vector<double> bounds,
                               std::vector<std::string> label_names) {
   BuilderFamily family =
@@ -218,6 +227,8 @@ uint32_t MetricFileBuilder::AddFamily(const BuilderFamily& family) {
   view.bounds = family.bounds.data();
   view.bound_count = family.bounds.size();
   view.time_to_live_s = family.time_to_live_s;
+  const std::string state_names = PackStrings(family.state_names);
+  view.state_names = ViewOf(state_names, family.state_names.size());
   const size_t record_bytes = EncodedFamilyBytes(view);
   const auto offset = static_cast<uint32_t>(used_);
   EncodeFamily(view, Reserve(record_bytes));

@@ -46,6 +46,7 @@ struct BuilderFamily {
   std::string help = "Help.";
   std::string unit;
   double time_to_live_s = 0;  // of a gauge; 0: for ever
+  std::vector<std::string> state_names;
 };
 
 BuilderFamily CounterFamily(std::string name,
@@ -55,6 +56,8 @@ BuilderFamily F64CounterFamily(std::string name,
 BuilderFamily GaugeFamily(std::string name, format::GaugeMode mode,
                           std::vector<std::string> label_names = {});
 BuilderFamily UpDownFamily(std::string name, format::GaugeMode mode);
+BuilderFamily StateSetFamily(std::string name, format::GaugeMode mode,
+                             std::vector<std::string> state_names);
 BuilderFamily HistogramFamily(std::string name, std::vector<double> bounds,
                               std::vector<std::string> label_names = {});
 BuilderFamily SummaryFamily(std::string name);

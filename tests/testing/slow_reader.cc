@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <string_view>
 
 #include "tests/testing/plain_text_rules.h"
@@ -16,7 +17,15 @@ constexpr uint64_t kHeader = 4096;
 constexpr uint64_t kDynamic = 3968;
 constexpr uint64_t kMaxRecord = 8 << 20;
 
-enum : int { kCounter = 1, kGauge, kHistogram, kSummary, kUpDown };
+enum : int {
+  kCounter = 1,
+  kGauge,
+  kHistogram,
+  kSummary,
+  kUpDown,
+  kStates,
+  kInfo
+};
 enum : int { kU64 = 1, kF64, kI64 };
 enum : uint32_t {
   kFamily = 1,
@@ -78,8 +87,16 @@ bool AreTexts(const std::vector<std::string>& texts) {
                      [](const std::string& text) { return IsPlainUtf8(text); });
 }
 
-bool IsPossibleType(int type, int value_kind, int mode) {
+bool IsPossibleType(int type, int value_kind, int mode, int state_count) {
+  if (state_count > 64 || (state_count != 0 && type != kStates)) {
+    return false;
+  }
   switch (type) {
+    case kStates:
+      return value_kind == (state_count != 0 ? kU64 : kF64) && mode >= 1 &&
+             mode <= 10 && mode != 5 && mode != 6;
+    case kInfo:
+      return value_kind == kF64 && mode == 8;
     case kCounter:
       return (value_kind == kU64 || value_kind == kF64) && mode == 0;
     case kGauge:
@@ -232,6 +249,8 @@ void SlowReader::ReadHeader(const Bytes& file) {
   if (uuid != name_uuid_) {
     return Damage("name_mismatch", 0);
   }
+  created_boot_ns_ = Number(file, 96, 8);
+  created_wall_ns_ = Number(file, 104, 8);
   pid_label_ = !strings[1].empty() ? strings[1]
                                    : std::to_string(Number(file, 80, 4)) + "-" +
                                          uuid.substr(0, 8);
@@ -319,13 +338,20 @@ std::string SlowReader::TakeFamily(const Bytes& file, uint64_t at,
   family.type = file[at + 12];
   family.value_kind = file[at + 13];
   family.mode = file[at + 14];
+  const int state_count = file[at + 15];
   const bool is_histogram = family.type == kHistogram;
-  if (names + names_bytes > end || bound_count > 510 || help_bytes > 65536 ||
-      unit_bytes > 256 || label_count > 64 ||
-      !IsPossibleType(family.type, family.value_kind, family.mode) ||
-      (bound_count != 0 && !is_histogram) ||
+  const bool may_grow_old = family.type == kGauge || family.type == kStates;
+  if (names + names_bytes > end || help_bytes > 65536 || unit_bytes > 256 ||
+      label_count > 64 ||
+      !IsPossibleType(family.type, family.value_kind, family.mode,
+                      state_count) ||
+      bound_count > (is_histogram   ? 510u
+                     : may_grow_old ? 1u
+                                    : 0u) ||
       TakeStrings(file, names, names + names_bytes, label_count,
-                  &family.label_names) != names + names_bytes) {
+                  &family.label_names) != names + names_bytes ||
+      TakeStrings(file, names + names_bytes, end,
+                  static_cast<uint64_t>(state_count), &family.states) == 0) {
     return "record_fields";
   }
   for (uint64_t i = 0; i < bound_count; ++i) {
@@ -335,18 +361,38 @@ std::string SlowReader::TakeFamily(const Bytes& file, uint64_t at,
       return "record_fields";
     }
   }
+  if (!is_histogram && bound_count == 1) {
+    family.time_to_live_s = family.bounds[0];
+    if (family.time_to_live_s <= 0) {
+      return "record_fields";
+    }
+  }
   family.name = Text(file, texts, name_bytes);
+  std::vector<std::string> all_labels = family.label_names;
+  if (family.type == kStates && state_count != 0) {
+    all_labels.push_back(family.name);
+  }
   if (!IsPlainName(family.name, true) || name_bytes > 1024 ||
-      !AreLabelNames(family.label_names)) {
+      !AreLabelNames(all_labels) ||
+      (family.type == kStates && !AreLabelNames({family.name}))) {
     return "invalid_name";
   }
   if (!IsPlainUtf8(Text(file, texts + name_bytes, unit_bytes)) ||
-      !IsPlainUtf8(Text(file, texts + name_bytes + unit_bytes, help_bytes))) {
+      !IsPlainUtf8(Text(file, texts + name_bytes + unit_bytes, help_bytes)) ||
+      !AreTexts(family.states) ||
+      std::set<std::string>(family.states.begin(), family.states.end())
+              .size() != family.states.size() ||
+      std::count(family.states.begin(), family.states.end(), "") != 0) {
     return "invalid_text";
   }
-  const bool is_pair =
-      family.type == kSummary || (family.type == kGauge && family.mode >= 9);
-  family.cell_count = is_histogram ? bound_count + 2 : is_pair ? 2 : 1;
+  family.cell_count = 1;
+  if (is_histogram) {
+    family.cell_count = bound_count + 2;
+  } else if (family.type == kSummary) {
+    family.cell_count = 2;
+  } else if (may_grow_old) {
+    family.cell_count = 1 + (family.mode >= 9 ? 1 : 0) + bound_count;
+  }
   families_[at] = family;
   return "";
 }
@@ -506,11 +552,32 @@ void SlowReader::ReadNumbers(const Bytes& file) {
 
 // ---- Samples ----------------------------------------------------------------
 
-std::string SlowReader::LabelsOf(const Series& series) const {
+// The boot clock of another machine says how old the file was, the wall clock
+// how old it is.
+bool SlowReader::IsTooOld(const Family& family, const Numbers& numbers) const {
+  if (family.time_to_live_s == 0) {
+    return false;
+  }
+  timespec now;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const uint64_t set_ns = numbers.slot0.back();
+  const uint64_t now_ns = static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
+                          static_cast<uint64_t>(now.tv_nsec);
+  const auto age_ns = static_cast<int64_t>(now_ns - created_wall_ns_ +
+                                           created_boot_ns_ - set_ns);
+  return set_ns == 0 || static_cast<double>(age_ns) >=
+                            std::min(family.time_to_live_s, 1e9) * 1e9;
+}
+
+std::string SlowReader::LabelsOf(const Series& series,
+                                 const std::string& state) const {
   std::map<std::string, std::string> labels;
   const int mode = series.family.mode;
-  if (series.family.type == kGauge && (mode == 1 || mode == 2)) {
+  if (mode == 1 || mode == 2) {
     labels.emplace("pid", pid_label_);
+  }
+  if (!state.empty()) {
+    labels.emplace(series.family.name, state);
   }
   for (size_t i = 0; i < series.label_values.size(); ++i) {
     labels.emplace(series.family.label_names[i], series.label_values[i]);
@@ -530,7 +597,7 @@ std::string SlowReader::LabelsOf(const Series& series) const {
 void SlowReader::AddSamples(const Series& series, const Numbers& numbers,
                             std::map<std::string, double>* samples) const {
   const Family& family = series.family;
-  if (series.is_removed && (family.type == kGauge || family.type == kUpDown)) {
+  if (series.is_removed && (family.mode != 0)) {
     return;
   }
   const std::string labels = LabelsOf(series);
@@ -558,8 +625,16 @@ void SlowReader::AddSamples(const Series& series, const Numbers& numbers,
     add("", !is_read ? 0
                      : static_cast<double>(
                            static_cast<int64_t>(numbers.wrapped[0])));
-  } else if (family.type == kGauge) {
-    if (is_read && numbers.slot0[0] != 0) {
+  } else if (family.type == kStates) {
+    const bool is_unset = family.mode >= 9 && is_read && numbers.slot0[1] == 0;
+    for (size_t i = 0; i < family.states.size(); ++i) {
+      if (is_read && !is_unset && !IsTooOld(family, numbers)) {
+        (*samples)[family.name + "{" + LabelsOf(series, family.states[i]) +
+                   "}"] += static_cast<double>(numbers.slot0[0] >> i & 1);
+      }
+    }
+  } else if (family.type == kGauge || family.type == kInfo) {
+    if (is_read && numbers.slot0[0] != 0 && !IsTooOld(family, numbers)) {
       add("", Real(numbers.slot0[0] ^ 0x7FF454494E450000));
     }
   } else if (family.type == kSummary) {

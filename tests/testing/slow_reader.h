@@ -49,6 +49,8 @@ class SlowReader {
     std::string name;
     std::vector<std::string> label_names;
     std::vector<double> bounds;
+    double time_to_live_s = 0;
+    std::vector<std::string> states;
     size_t cell_count = 0;
   };
   struct Series {
@@ -85,7 +87,9 @@ class SlowReader {
   void Freeze(const std::string& reason, uint64_t offset);
   void AddSamples(const Series& series, const Numbers& numbers,
                   std::map<std::string, double>* samples) const;
-  std::string LabelsOf(const Series& series) const;
+  std::string LabelsOf(const Series& series,
+                       const std::string& state = "") const;
+  bool IsTooOld(const Family& family, const Numbers& numbers) const;
 
   const std::string name_uuid_;
   bool is_first_look_ = true;
@@ -99,6 +103,8 @@ class SlowReader {
   uint64_t used_ = 4096;
   uint64_t next_ = 4096;
   std::string pid_label_;
+  uint64_t created_boot_ns_ = 0;
+  uint64_t created_wall_ns_ = 0;
   std::vector<std::pair<std::string, std::string>> process_labels_;
   std::map<uint64_t, Family> families_;  // by offset
   std::vector<Series> series_;

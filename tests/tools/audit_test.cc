@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "collector/collect_loop.h"
+#include "common/clock.h"
 #include "common/unique_fd.h"
 #include "tests/testing/metric_file_builder.h"
 #include "tests/testing/test_directory.h"
@@ -139,6 +140,124 @@ TEST_F(AuditTest, ArchiveAndFilesComeToWhatIsServed) {
               HasSubstr("  + 5497558138880  " + live[0].name() + ", live\n"));
   EXPECT_THAT(result.text, HasSubstr("chosen\n"));
   EXPECT_THAT(result.text, HasSubstr(", not counted: a live mode\n"));
+}
+
+TEST_F(AuditTest, RemovedGaugesCountForNothingAndTakenCountersOnce) {
+  MetricFileBuilder live(directory_.path());
+  live.HoldLifeLock();
+  const uint32_t gauge = live.AddSeries(
+      live.AddFamily(testing::GaugeFamily("g", GaugeMode::kMax, {"l"})), {"x"});
+  live.SetGauge(gauge, 7);
+  const uint32_t open = live.AddSeries(
+      live.AddFamily(testing::UpDownFamily("u", GaugeMode::kSum)));
+  live.AddU64(open, 3);
+  const uint32_t family =
+      live.AddFamily(testing::CounterFamily("c_total", {"l"}));
+  const uint32_t counter = live.AddSeries(family, {"x"});
+  live.AddU64(counter, 5);
+  MetricFileBuilder other(directory_.path());
+  other.HoldLifeLock();
+  other.AddCounter("c_total", 2, {{"l", "x"}});
+  for (const uint32_t cell : {gauge, open, counter}) {
+    live.RemoveSeries(cell);
+  }
+  const auto expect_exact = [&](const char* when, double count) {
+    const ServedSnapshot served = Serve();
+    EXPECT_EQ(served.series.size(), 1u) << when;
+    EXPECT_EQ(served.series.at({"c_total", {{"l", "x"}}}).value, count) << when;
+    const Result result = RunAudit();
+    EXPECT_TRUE(result.is_exact) << when << result.text << result.error;
+  };
+  expect_exact("not taken yet", 7);
+  Fold();
+  expect_exact("taken", 7);
+  // What a kept handle counts is nobody's.
+  live.AddU64(counter, 100);
+  expect_exact("counted after it was taken", 7);
+  live.AddU64(live.AddSeries(family, {"x"}), 1);
+  expect_exact("added again", 8);
+  // The control: without the note it would count twice.
+  ServedSnapshot wrong = Serve();
+  wrong.series[{"c_total", {{"l", "x"}}}].value += 105;
+  EXPECT_FALSE(RunAudit([&] { return wrong; }).is_exact);
+}
+
+TEST_F(AuditTest, StatesInfosAndOldGaugesAreSeenAsTheyAre) {
+  const auto add_states = [](MetricFileBuilder* file, GaugeMode mode,
+                             std::vector<std::string> states, uint64_t bits) {
+    testing::BuilderFamily family =
+        testing::StateSetFamily("pump", mode, std::move(states));
+    family.label_names = {"site"};
+    const uint32_t cell = file->AddSeries(file->AddFamily(family), {"a"});
+    file->SetU64(cell, bits);
+    file->SetU64(cell + 1, 1000 + bits);
+  };
+  for (int archived = 0; archived < 2; ++archived) {
+    MetricFileBuilder older(directory_.path());
+    add_states(&older, GaugeMode::kMostRecent, {"off", "on"}, 2);
+    MetricFileBuilder newer(directory_.path());
+    newer.HoldLifeLock();
+    add_states(&newer, GaugeMode::kMostRecent, {"on", "x", "y"}, 4);
+    MetricFileBuilder live(directory_.path());
+    live.HoldLifeLock();
+    testing::BuilderFamily mortal = testing::GaugeFamily("g", GaugeMode::kMax);
+    mortal.time_to_live_s = 3600;
+    const uint64_t now_ns = NowNs(CLOCK_BOOTTIME);
+    const uint32_t young = live.AddSeries(live.AddFamily(mortal));
+    live.SetGauge(young, 1);
+    live.SetU64(young + 1, now_ns);
+    MetricFileBuilder idle(directory_.path());
+    const uint32_t old = idle.AddSeries(idle.AddFamily(mortal));
+    idle.SetGauge(old, 2);
+    idle.SetU64(old + 1, now_ns - uint64_t{7'200'000'000'000});
+    testing::BuilderFamily info =
+        testing::GaugeFamily("b_info", GaugeMode::kLiveMax, {"v"});
+    info.type = format::MetricType::kInfo;
+    live.SetGauge(live.AddSeries(live.AddFamily(info), {"1"}), 1);
+    idle.SetGauge(idle.AddSeries(idle.AddFamily(info), {"2"}), 1);
+    if (archived == 1) {
+      Fold();
+    }
+    const Result result = RunAudit();
+    EXPECT_TRUE(result.is_exact) << result.text << result.error;
+    EXPECT_THAT(
+        result.text,
+        HasSubstr("pump{pump=\"y\",site=\"a\"}  state set mostrecent\n"));
+    EXPECT_THAT(result.text, HasSubstr("b_info{v=\"1\"}  info livemax\n"));
+    const ServedSnapshot served = Serve();
+    EXPECT_EQ(served.series.at({"pump", {{"pump", "y"}, {"site", "a"}}}).value,
+              1);
+    EXPECT_EQ(served.series.at({"pump", {{"pump", "on"}, {"site", "a"}}}).value,
+              0);
+    EXPECT_EQ(served.series.at({"g", {}}).value, 1);
+    EXPECT_EQ(served.series.count({"b_info", {{"v", "2"}}}), 0u);
+    if (archived == 0) {
+      EXPECT_THAT(result.text, HasSubstr(", not counted: too old\n"));
+    }
+  }
+}
+
+TEST_F(AuditTest, SinceWhenIsPrintedAndAudited) {
+  {
+    MetricFileBuilder dead(directory_.path());
+    dead.set_series_created_wall_ns(1748779201 * uint64_t{1'000'000'000});
+    dead.AddCounter("c_total", 1);
+  }
+  Fold();
+  MetricFileBuilder live(directory_.path());
+  live.HoldLifeLock();
+  live.set_series_created_wall_ns(1748779205 * uint64_t{1'000'000'000});
+  live.AddCounter("c_total", 1);
+  const Result result = RunAudit();
+  EXPECT_TRUE(result.is_exact) << result.text << result.error;
+  EXPECT_THAT(
+      result.text,
+      HasSubstr("  = 2  exact, since 2025-06-01T12:00:01.000000000Z\n"));
+  ServedSnapshot wrong = Serve();
+  ++wrong.created_wall_ns[{"c_total", {}}];
+  const Result seen = RunAudit([&] { return wrong; });
+  EXPECT_FALSE(seen.is_exact);
+  EXPECT_THAT(seen.text, HasSubstr("DIFFERS: the files have it since 2025"));
 }
 
 TEST_F(AuditTest, NothingIsExactToo) {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "benchmark/benchmark.h"
+#include "common/clock.h"
 #include "prometheus/counter.h"
 #include "prometheus/gauge.h"
 #include "prometheus/histogram.h"
@@ -64,8 +66,15 @@ struct Subjects {
   DoubleCounter double_counter{"bench_seconds_total", "Seconds."};
   Histogram histogram{"bench_duration_seconds", "Durations.", DefaultBuckets()};
   Gauge gauge{"bench_temperature", "Degrees.", GaugeMode::kMax};
+  Gauge mortal_gauge{"bench_pressure",
+                     "Pascals.",
+                     GaugeMode::kMax,
+                     {{}, std::chrono::hours(1), 0}};
+  StateSet states{"bench_state", "State.", {"off", "on"}, GaugeMode::kMax};
   CounterFamily family{
       "bench_requests_total", "Requests.", {"method", "code", "path"}};
+  PresetFamily<Counter> preset =
+      family.Preset({{"method", "GET"}, {"code", "200"}});
 
   std::unique_ptr<std::atomic<uint64_t>> heap_word =
       std::make_unique<std::atomic<uint64_t>>(0);
@@ -212,6 +221,27 @@ const Measured kMeasured[] = {
              .Increment();
        });
      }},
+    {"preset look-up", 1,
+     [](benchmark::State& state, Subjects& s) {
+       Loop(state, [&](int i) {
+         s.preset.WithLabels(s.paths[static_cast<size_t>(i)]).Increment();
+       });
+     }},
+    {"state set", 1,
+     [](benchmark::State& state, Subjects& s) {
+       const StateSet states = s.states;
+       Loop(state, [=](int i) { states.SetOnly(i & 1); });
+     }},
+    {"boot clock", 1,
+     [](benchmark::State& state, Subjects&) {
+       Loop(state,
+            [](int) { benchmark::DoNotOptimize(NowNs(CLOCK_BOOTTIME)); });
+     }},
+    {"gauge set, time to live", 1,
+     [](benchmark::State& state, Subjects& s) {
+       const Gauge gauge = s.mortal_gauge;
+       Loop(state, [=](int i) { gauge.Set(i); });
+     }},
     {"peer look-up", 1,
      [](benchmark::State& state, Subjects& s) {
        Loop(state, [&](int i) {
@@ -248,6 +278,9 @@ const Row kRows[] = {
     {"gauge set", "peer gauge set", 1.0},
     {"gauge add", "peer gauge add", 1.1},
     {"look-up", "peer look-up", 0.2},
+    {"preset look-up", "look-up", 1.5},
+    {"state set", "heap fetch_add", 1.0},
+    {"gauge set, time to live", "boot clock", 1.3},
 };
 
 // Two measurements of one thing differ by this much here; a ratio within it of
