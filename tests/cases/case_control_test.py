@@ -40,9 +40,11 @@ CASES = {case.name: case for path in glob.glob('tests/cases/*.cases')
 def complaint(mutant, case_name):
     """What the case says of a collector with the mistake; none: nothing."""
     with case_steps.Owner() as owner:
-        bench = case_steps.Bench(owner, COLLECTOR, {'TINE_MUTANT': mutant})
+        case = CASES[case_name]
+        bench = case_steps.Bench(owner, case.flags, COLLECTOR,
+                                 {'TINE_MUTANT': mutant})
         try:
-            case_steps.CaseRun(bench, CASES[case_name]).run()
+            case_steps.CaseRun(bench, case).run()
         except case_steps.Wrong as wrong:
             return str(wrong)
     return None

@@ -11,8 +11,9 @@ A file of cases, *.cases:
     | # TYPE c_total counter
     | c_total 3
 
-The words behind the colon are ids of the tables in docs/SEMANTICS.md, `alone`
-(the case has a directory and a collector to itself) and `unfolded` (see below).
+The words behind the colon are ids of the tables in docs/SEMANTICS.md, flags for
+the collector, `alone` (the case has a directory and a collector to itself, as
+it has with flags) and `unfolded` (see below).
 A step is a line; what it is to give stands behind "->" or below, behind "|".
 
     start P [NAME=VALUE ...]   a writer with that environment; any other step
@@ -87,8 +88,10 @@ class Step:
 class Case:
     def __init__(self, name, words):
         self.name = name
-        self.ids = [word for word in words if word not in FLAGS]
-        self.is_alone = 'alone' in words
+        self.flags = [word for word in words if word.startswith('--')]
+        self.ids = [word for word in words
+                    if word not in FLAGS and word not in self.flags]
+        self.is_alone = 'alone' in words or bool(self.flags)
         self.is_unfolded = 'unfolded' in words
         self.steps = []
 
@@ -159,9 +162,10 @@ class Writer:
 class Bench:
     """A directory with its collector, for as many cases at once as like."""
 
-    def __init__(self, owner, program=collector_process.COLLECTOR,
+    def __init__(self, owner, flags=(), program=collector_process.COLLECTOR,
                  environment=None):
         self._owner = owner  # has addCleanup
+        self._flags = flags
         self._program = program
         self._environment = dict(os.environ, **(environment or {}))
         self.directory = programs.metrics_directory(owner)
@@ -180,8 +184,8 @@ class Bench:
 
     def start_collector(self):
         self.collector = collector_process.CollectorProcess(
-            self._owner, '--dir=' + self.directory, program=self._program,
-            env=self._environment)
+            self._owner, '--dir=' + self.directory, *self._flags,
+            program=self._program, env=self._environment)
         self.collector.scrape()
 
     def restart_collector(self):

@@ -17,7 +17,9 @@ CASES = [case for path in sorted(glob.glob('tests/cases/*.cases'))
 
 def run_case(shared_bench, case):
     with case_steps.Owner() as owner:
-        bench = case_steps.Bench(owner) if case.is_alone else shared_bench
+        bench = shared_bench
+        if case.is_alone:
+            bench = case_steps.Bench(owner, case.flags)
         case_steps.CaseRun(bench, case).run()
 
 
