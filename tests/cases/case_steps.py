@@ -39,7 +39,8 @@ A step is a line; what it is to give stands behind "->" or below, behind "|".
 $P is the pid of P, $repeat(x,3) is xxx, $char(9) a tab. Where a scrape is to show a pid, the
 order of its lines is free. If anybody died, the last scrape of a
 case is made again when the dead are folded, and must give the same: unless the
-case is `unfolded`, which says that the archive tells less, and why.
+case is `unfolded`: then only this collector knows what it serves. A second
+reader, that has just started and does not fold, must say the same in the end.
 """
 
 import contextlib
@@ -192,6 +193,13 @@ class Bench:
         self.collector.stop(signal.SIGKILL)
         self.start_collector()
 
+    def read_once(self):
+        result = programs.run(self._program, '--once',
+                              '--dir=' + self.directory,
+                              env=self._environment, timeout=DEADLINE_S)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
     def next_prefix(self):
         with self._starting:
             self._case_count += 1
@@ -251,9 +259,13 @@ class CaseRun:
             for step in self._case.steps:
                 self._do(step)
                 last = step if step.verb == 'scrape' else last
-            if last and self._dead and not self._case.is_unfolded:
+            if not last or self._case.is_unfolded:
+                return
+            if self._dead:
                 self._bench.wait_for_fold(self._dead)
                 self._scrape(last, ' (folded)')
+            if not self._case.flags:
+                self._read_once(last)
         finally:
             for name in list(self._writers):
                 self._kill(name)
@@ -357,7 +369,9 @@ class CaseRun:
         return 'absent'
 
     def _lines(self):
-        text = self._bench.collector.scrape()
+        return self._own_lines(self._bench.collector.scrape())
+
+    def _own_lines(self, text):
         return [line.replace(self._prefix, '') for line in text.split('\n')
                 if self._prefix in line]
 
@@ -367,11 +381,20 @@ class CaseRun:
                 if line.startswith((name + ' ', name + '{'))]
 
     def _scrape(self, step, when=''):
+        self._compare_lines(step, when, self._lines(), step.lines)
+
+    def _read_once(self, step):
+        """Without the collector's own metrics."""
+        lines = self._own_lines(self._bench.read_once())
+        self._compare_lines(step, ' (--once)', lines, [
+            line for line in step.lines if not line.startswith('tine_')])
+
+    def _compare_lines(self, step, when, lines, expected_lines):
         without = re.compile(r'(# \w+ )?%s\b' % step.text.partition(' ')[2][8:])
-        lines = [line for line in self._lines()
+        lines = [line for line in lines
                  if ' ' not in step.text or not without.match(line)]
-        expected = [self._fill_in(line) for line in step.lines]
-        if expected != step.lines:  # pids come in any order
+        expected = [self._fill_in(line) for line in expected_lines]
+        if expected != expected_lines:  # pids come in any order
             lines.sort()
             expected.sort()
         if lines != expected:
