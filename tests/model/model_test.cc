@@ -9,35 +9,20 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
-#include <map>
-#include <sstream>
 #include <string>
 
 #include "tests/model/program_run.h"
 #include "tests/model/random_program.h"
+#include "tests/model/stored_programs.h"
 #include "tests/testing/test_effort.h"
 
 namespace tine::model {
 namespace {
 
-std::map<std::string, Program> ReadPrograms(const std::string& path) {
-  std::ifstream file(path);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  std::map<std::string, Program> programs;
-  std::string problem;
-  EXPECT_TRUE(ParsePrograms(text, &programs, &problem))
-      << path << ", " << problem;
-  EXPECT_FALSE(programs.empty()) << path;
-  return programs;
-}
-
 TEST(ModelTest, StoredProgramsAreServedRight) {
   const char* given = std::getenv("TINE_TEST_PROGRAM");
-  const std::string path =
-      given != nullptr ? given : "tests/model/programs.txt";
-  for (const auto& [name, program] : ReadPrograms(path)) {
+  for (const auto& [name, program] :
+       given != nullptr ? StoredPrograms(given) : StoredPrograms()) {
     const std::string difference = RunProgram(program);
     EXPECT_EQ(difference, "") << FormatProgram(name, program);
   }
