@@ -186,7 +186,8 @@ class Bench:
     def start_collector(self):
         self.collector = collector_process.CollectorProcess(
             self._owner, '--dir=' + self.directory, *self._flags,
-            program=self._program, env=self._environment)
+            program=self._program, deadline_s=DEADLINE_S,
+            env=self._environment)
         self.collector.scrape()
 
     def restart_collector(self):

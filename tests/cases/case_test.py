@@ -6,10 +6,11 @@ import sys
 import unittest
 
 from tests.cases import case_steps
-from tests.testing import outcome_lines
+from tests.testing import outcome_lines, programs
 
-# Most of what a case does is wait for the fold.
-CASES_AT_ONCE = 64
+# Most of what a case does is wait for the fold. A sanitizer's processes are
+# large.
+CASES_AT_ONCE = 8 if programs.is_sanitized(case_steps.WRITER) else 64
 
 CASES = [case for path in sorted(glob.glob('tests/cases/*.cases'))
          for case in case_steps.parse(path)]

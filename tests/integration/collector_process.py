@@ -60,12 +60,13 @@ class CollectorProcess:
     """A serving collector; stopped with the test that it is made for."""
 
     def __init__(self, test, *arguments, addresses=('127.0.0.1:0',),
-                 program=COLLECTOR, **options):
+                 program=COLLECTOR, deadline_s=DEADLINE_SECONDS, **options):
         flags = ['--web.listen-address=' + address for address in addresses]
         self._process = programs.start(
             test, program, *flags, *arguments, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, **options)
         test.addCleanup(self._end_log)  # comes before the end of the process
+        self._deadline_s = deadline_s
         self._lines = []
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read_log, daemon=True)
@@ -95,7 +96,7 @@ class CollectorProcess:
 
     def wait_for_log(self, pattern, skip=0):
         """The match of the line number `skip` that has the pattern."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + self._deadline_s
         with self._changed:
             while True:
                 matches = [re.search(pattern, line) for line in self._lines
@@ -112,7 +113,7 @@ class CollectorProcess:
                 headers=None):
         """Status, headers and body of one request on its own connection."""
         connection = http.client.HTTPConnection(
-            host, port or self.ports[0], timeout=DEADLINE_SECONDS)
+            host, port or self.ports[0], timeout=self._deadline_s)
         try:
             connection.request(method, path, headers=headers or {})
             response = connection.getresponse()
@@ -122,7 +123,7 @@ class CollectorProcess:
 
     def scrape(self):
         """The merged text, as soon as the collector is ready."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + self._deadline_s
         while True:
             status, _, body = self.request('/metrics')
             if status == 200:
@@ -138,4 +139,4 @@ class CollectorProcess:
     def stop(self, signal_number=signal.SIGTERM):
         """Exit code after the signal."""
         self._process.send_signal(signal_number)
-        return self._process.wait(DEADLINE_SECONDS)
+        return self._process.wait(self._deadline_s)
