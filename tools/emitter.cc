@@ -11,8 +11,10 @@ namespace {
 
 using format::MetricType;
 
+// Changes that came to no file of their own series, or not yet.
 uint64_t DropCount(const WriterStatus& status) {
-  return status.dropped_observations + status.dropped_series;
+  return status.dropped_observations + status.dropped_series +
+         status.failed_writes;
 }
 
 // What a command means where neither it nor an earlier one says.
@@ -190,7 +192,11 @@ bool Emitter::Apply(EmitCommand command, std::string* error) {
   first_by_name_.emplace(command.name, command);
   const WriterStatus after = GetWriterStatus();
   if (!after.is_enabled) {
-    *error = "not counted: TINE_DISABLE is set";
+    *error = "not counted: TINE_DISABLE is set, or TINE_STORE=none";
+    return false;
+  }
+  if (after.store == Store::kMemory) {
+    *error = "not in a metric file: TINE_STORE=memory";
     return false;
   }
   if (after.files.empty() || DropCount(after) != drops_before) {

@@ -53,6 +53,24 @@ CONTROLS = {
         ('daemon_test', '*WorkerThatDropsFirstIsACountedNoOpIn0700'),
     'growth_needs_the_path':
         ('daemon_test', '*WorkerThatChrootsAndDropsAfterAfterForkCounts'),
+    'cells_written_without_the_lock':
+        ('written_store_test', '*NeverTakeTheFileBack'),
+    'child_keeps_the_descriptor':
+        ('written_store_test', '*ChildrenHaveFilesAndLocksOfTheirOwn'),
+    'strangers_file_written':
+        ('written_store_test', '*NumberThatIsAnotherFilesNowIsLeftAlone'),
+    'strangers_file_closed':
+        ('written_store_test', '*NumberThatIsAnotherFilesNowIsLeftAlone'),
+    'size_signal_of_a_write_not_taken':
+        ('written_store_test', '*FileSizeLimitRaisesNoSignal*'),
+    'failed_writes_not_caught_up_with':
+        ('written_store_test', '*FileSizeLimitRaisesNoSignal*'),
+    'failed_publication_leaves_its_families':
+        ('written_store_test', '*PublicationThatFailsIsMadeAgain'),
+    'used_written_before_records':
+        ('written_store_test', '*KilledAtEachSystemCall*'),
+    'cell_not_written':
+        ('written_store_test', '*KilledAtEachSystemCall*'),
     'mapping_is_dumped':
         ('daemon_test', '*DumpedProcessLeavesItsFileAsSmallAsItWas'),
 }

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "common/unique_fd.h"
+#include "tests/testing/stop_at_system_call.h"
 #include "tests/writer/counting_threads.h"
 #include "tests/writer/own_tmpfs.h"
 #include "tests/writer/skipping_clock.h"
@@ -183,6 +184,58 @@ TEST_F(WrittenStoreTest, KilledAtAnyMomentTheFileHoldsWhatWasReturnedFrom) {
     EXPECT_FALSE(IsHeld(files[0].name));
     ::unlink(dir_.At(files[0].name).c_str());
   }
+  ::munmap(memory, sizeof(Progress));
+}
+
+// Each system call has a moment before it and one after.
+TEST_F(WrittenStoreTest, KilledAtEachSystemCallItLeavesASoundFile) {
+  if (kHasAsan || kHasTsan) {
+    GTEST_SKIP() << "sanitizers make system calls of their own";
+  }
+  struct Progress {
+    uint64_t begun;
+    uint64_t done;
+  };
+  void* memory = ::mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  auto* progress = static_cast<volatile Progress*>(memory);
+  const auto body = [progress] {
+    const CounterFamily family("c_total", "c", {"l"});
+    const Histogram histogram("h", "h", {1, 2});
+    for (int i = 0; i < 4; ++i) {
+      progress->begun = progress->begun + 1;
+      family.WithLabels(i < 2 ? "x" : "y").Increment();
+      histogram.Observe(1.5);
+      progress->done = progress->done + 1;
+    }
+  };
+  const auto check = [&] {
+    const auto files = Read();
+    ASSERT_LE(files.size(), 1u);
+    const uint64_t sum =
+        SumU64(files, "c_total{x}") + SumU64(files, "c_total{y}");
+    EXPECT_GE(sum, progress->done);
+    EXPECT_LE(sum, progress->begun);
+    EXPECT_GE(SumU64(files, "h", 1), progress->done);
+    EXPECT_LE(SumU64(files, "h", 1), progress->begun);
+    for (const MetricFileText& file : files) {
+      // One that is published has its family and its cells.
+      EXPECT_EQ(file.series.count("h"), file.families.count("h"));
+    }
+  };
+  int stop = 1;
+  bool was_stopped = true;
+  for (; was_stopped && !HasFailure(); ++stop) {
+    SCOPED_TRACE(stop);
+    progress->begun = 0;
+    progress->done = 0;
+    was_stopped = StopAtSystemCall(stop, body, check);
+    for (const std::string& name : NamesIn(dir_.path())) {
+      ::unlink(dir_.At(name).c_str());
+    }
+  }
+  EXPECT_TRUE(HasFailure() || stop > 100) << "it made hardly a system call";
   ::munmap(memory, sizeof(Progress));
 }
 

@@ -7,6 +7,7 @@
 
 #include "CLI/CLI.hpp"
 #include "tools/bench/fold_benchmark.h"
+#include "tools/bench/store_benchmark.h"
 #include "tools/bench/write_benchmark.h"
 #include "version.h"
 
@@ -37,10 +38,29 @@ int main(int argc, char** argv) {
   fold->add_option("--series", series_count, "Series of each")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
+  int store_repetition_count = 5;
+  std::string disk_directory = "/var/tmp";
+  CLI::App* stores = app.add_subcommand(
+      "stores",
+      "What counting costs in each store, against plain words and a bare "
+      "pwrite");
+  stores
+      ->add_option("--repetitions", store_repetition_count,
+                   "Runs of each; the fastest is shown")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  stores
+      ->add_option("--disk-dir", disk_directory,
+                   "A directory on a disk, for the store that may be there")
+      ->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (stores->parsed()) {
+    return tine::bench::RunStoreBenchmark(store_repetition_count,
+                                          disk_directory);
   }
   return fold->parsed()
              ? tine::bench::RunFoldBenchmark(writer_count, series_count)
