@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
   fold->add_option("--series", series_count, "Series of each")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
-  int store_repetition_count = 5;
+  int store_repetition_count = 30;
   std::string disk_directory = "/var/tmp";
   CLI::App* stores = app.add_subcommand(
       "stores",
