@@ -17,7 +17,7 @@ TIMEOUT_S = 300
 
 class InstallTest(unittest.TestCase):
     def setUp(self):
-        if programs.is_sanitized(programs.path('writer/c/libtine.so')):
+        if programs.is_instrumented(programs.path('writer/c/libtine.so')):
             self.skipTest('a project outside has no sanitizer')
         self.root = tempfile.mkdtemp(prefix='tine-install-')
         self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)

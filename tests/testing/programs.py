@@ -35,6 +35,13 @@ def is_sanitized(program):
     return b'__asan_init' in content or b'__tsan_init' in content
 
 
+def is_instrumented(program):
+    """Was the program at this path built with any sanitizer?"""
+    with open(program, 'rb') as binary:
+        has_ubsan = b'__ubsan_' in binary.read()
+    return has_ubsan or is_sanitized(program)
+
+
 def metrics_directory(case):
     """A new directory in shared memory, removed at the end of the test case."""
     directory = tempfile.mkdtemp(prefix='test-tine-', dir='/dev/shm')

@@ -10,6 +10,8 @@ from tests.testing import outcome_lines, programs
 HOSTS = {kind: programs.path('tests/writer/c/c_host_' + kind)
          for kind in ('shared', 'static')}
 
+TIMEOUT_S = 120
+
 ENDED_WITH = '''\
 b_bucket{le="0.005"} 0
 b_bucket{le="0.01"} 0
@@ -56,7 +58,7 @@ class CApiTest(unittest.TestCase):
         return {'TINE_DIR': self.directory, **more}
 
     def run_host(self, kind, what, **environment):
-        result = programs.run(HOSTS[kind], what,
+        result = programs.run(HOSTS[kind], what, timeout=TIMEOUT_S,
                               env=self.environment(**environment))
         self.assertEqual(result.returncode, 0, result.stderr)
         return result
@@ -131,8 +133,17 @@ class CApiTest(unittest.TestCase):
             self.assertEqual(os.listdir(self.directory), [])
         self.in_each_kind(check)
 
+    def test_lack_of_memory_is_an_error(self):
+        if programs.is_instrumented(HOSTS['shared']):
+            self.skipTest('a sanitizer reserves address space of its own')
+
+        def check(kind):
+            self.run_host(kind, 'memory')
+            self.assertEqual(self.scrape(), ['c_total 7'])
+        self.in_each_kind(check)
+
     def test_missing_directory_is_no_error_of_a_count(self):
-        result = programs.run(HOSTS['shared'], 'signals',
+        result = programs.run(HOSTS['shared'], 'signals', timeout=TIMEOUT_S,
                               env={'TINE_DIR': self.directory + '/missing'})
         self.assertEqual(result.returncode, 0)
         self.assertEqual(result.stderr.count('tine: '), 1)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -260,6 +261,35 @@ static void shut_down(void) {
   EXPECT(tine_status(&status) == TINE_SHUT_DOWN && status.is_enabled == 0);
 }
 
+/* Exceptions are thrown and caught inside of the library. */
+static void run_out_of_memory(void) {
+  enum { kNameBytes = 64 << 20, kSpareBytes = 1 << 20 };
+  tine_series* counter = single(definition(TINE_COUNTER, "c_total"));
+  tine_family* family = NULL;
+  tine_definition d;
+  char message[256];
+  char* name = malloc(kNameBytes);
+  unsigned long pages = 0;
+  struct rlimit limit;
+  FILE* file = fopen("/proc/self/statm", "r");
+  EXPECT(name != NULL && file != NULL && fscanf(file, "%lu", &pages) == 1);
+  fclose(file);
+  memset(name, 'n', kNameBytes - 1);
+  name[kNameBytes - 1] = '\0';
+  d = definition(TINE_COUNTER, name);
+  EXPECT(getrlimit(RLIMIT_AS, &limit) == 0);
+  limit.rlim_cur = pages * (rlim_t)sysconf(_SC_PAGESIZE) + kSpareBytes;
+  EXPECT(setrlimit(RLIMIT_AS, &limit) == 0);
+  EXPECT(tine_register(&d, &family, message, sizeof message) ==
+         TINE_LIMIT_REACHED);
+  EXPECT(family == NULL && strstr(message, "memory") != NULL);
+  limit.rlim_cur = limit.rlim_max;
+  EXPECT(setrlimit(RLIMIT_AS, &limit) == 0);
+  EXPECT(tine_register(&d, &family, NULL, 0) == TINE_INVALID_NAME);
+  EXPECT(tine_counter_add(counter, 7) == TINE_OK);
+  free(name);
+}
+
 /* TINE_DISABLE=1: nothing is counted, and nothing is an error. */
 static void count_nothing(void) {
   static const char* const names[] = {"l"};
@@ -306,6 +336,8 @@ int main(int argc, char** argv) {
     count_in_handlers();
   } else if (strcmp(what, "shutdown") == 0) {
     shut_down();
+  } else if (strcmp(what, "memory") == 0) {
+    run_out_of_memory();
   } else if (strcmp(what, "disabled") == 0) {
     count_nothing();
   } else {

@@ -27,7 +27,8 @@ class HeaderTest(unittest.TestCase):
                 file.write(text)
             result = programs.run(
                 compiler, *flags, '-I' + os.path.dirname(tine_header.HEADER),
-                source, env={'PATH': '/usr/bin:/bin', 'LC_ALL': 'C'})
+                source, timeout=120,
+                env={'PATH': '/usr/bin:/bin', 'LC_ALL': 'C'})
             self.assertEqual((result.returncode, result.stderr), (0, ''))
 
     def test_is_c(self):

@@ -14,7 +14,7 @@ THREAD_LOCAL_BYTES = 32
 
 class LibraryTest(unittest.TestCase):
     def setUp(self):
-        if programs.is_sanitized(tine_header.LIBRARY):
+        if programs.is_instrumented(tine_header.LIBRARY):
             self.skipTest('a sanitizer is in the library')
 
     def dynamic_section(self):

@@ -41,7 +41,8 @@ def constants():
 
 def tool_output(*command):
     """What a tool of binutils or a compiler prints."""
-    result = programs.run(*command, env={'LC_ALL': 'C', 'PATH': '/usr/bin:/bin'})
+    result = programs.run(*command, timeout=120,
+                          env={'LC_ALL': 'C', 'PATH': '/usr/bin:/bin'})
     if result.returncode != 0:
         raise subprocess.CalledProcessError(result.returncode, command,
                                             result.stdout, result.stderr)
