@@ -18,6 +18,9 @@
 namespace tine::internal {
 namespace {
 
+// SYS_pwrite64 takes an offset in one register.
+static_assert(sizeof(long) == 8);
+
 // Far above the numbers that a program gets, which are the lowest free ones:
 // when it closes all that it does not know, the next file that it opens does
 // not get our number. Not higher, because the kernel keeps a table up to the

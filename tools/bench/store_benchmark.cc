@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -135,9 +136,13 @@ bool MeasureStore(Store store, const std::string& directory,
 // may write.
 Loop PlainAdds() {
   return [](uint64_t count) {
-    alignas(128) volatile uint64_t word = 0;
+    struct alignas(128) Alone {
+      uint64_t word = 0;
+    };
+    const auto alone = std::make_unique<Alone>();
     for (uint64_t i = 0; i < count; ++i) {
-      word = word + 1;
+      ++alone->word;
+      __asm__ volatile("" : "+m"(alone->word));  // in memory, each time
     }
   };
 }
