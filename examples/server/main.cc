@@ -13,13 +13,12 @@
 
 namespace {
 
-const tine::CounterFamily requests("requests_total", "Lines answered.",
-                                   {"result"});
-const tine::Histogram request_seconds("request_seconds", "Time to answer.",
-                                      tine::DefaultBuckets());
+tine::CounterFamily requests("requests_total", "Lines answered.", {"result"});
+tine::Histogram request_seconds("request_seconds", "Time to answer.",
+                                tine::DefaultBuckets());
 // Gone with the process: its connections are, too.
-const tine::UpDownCounter connections("connections", "Open connections.",
-                                      tine::GaugeMode::kLiveSum);
+tine::UpDownCounter connections("connections", "Open connections.",
+                                tine::GaugeMode::kLiveSum);
 
 void Serve(int fd) {
   connections.Increment();

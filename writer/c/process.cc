@@ -5,6 +5,7 @@
 #include <memory>
 #include <string_view>
 
+#include "common/metric_names.h"
 #include "writer/c/arguments.h"
 
 namespace {
@@ -42,6 +43,10 @@ tine_error Init(const tine_options* given, char* message, size_t message_size) {
   init.directory = TextOrNothing(options.directory);
   init.worker_id = TextOrNothing(options.worker_id);
   init.is_quiet = options.log == TINE_LOG_OFF;
+  if (options.process_label_count > tine::kMaxLabelCount) {
+    return Tell(TINE_INVALID_LABEL, "a process has at most 64 labels", message,
+                message_size);
+  }
   if (options.process_labels == nullptr && options.process_label_count != 0) {
     return Tell(TINE_NULL_ARGUMENT, "tine_options::process_labels is NULL",
                 message, message_size);

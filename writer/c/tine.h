@@ -41,6 +41,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* NOLINTBEGIN(readability-identifier-naming): names as in C. */
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -266,5 +268,7 @@ tine_error tine_summary_value(const tine_series* series, uint64_t* count,
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
+
+/* NOLINTEND(readability-identifier-naming) */
 
 #endif /* TINE_H_ */

@@ -53,6 +53,7 @@ class Cases:
 
     def __init__(self):
         self.library = ctypes.CDLL(tine_header.LIBRARY)
+        self.no_label = strings(None, None)
         self.message = ctypes.create_string_buffer(256)
         self.to_message = (self.message, size_t(256))
         self.series = {name: self.single(name) for name in TYPES}
@@ -132,6 +133,10 @@ class Cases:
                 Options(size=ctypes.sizeof(Options), log=99),
                 Options(size=ctypes.sizeof(Options), reserved=1),
                 Options(size=ctypes.sizeof(Options), process_label_count=3),
+                Options(size=ctypes.sizeof(Options), process_label_count=HUGE,
+                        process_labels=ctypes.addressof(self.no_label)),
+                Options(size=ctypes.sizeof(Options), process_label_count=1,
+                        process_labels=ctypes.addressof(self.no_label)),
                 Options(size=ctypes.sizeof(Options)))]
         definitions = [None] + [
             ctypes.byref(self.definition('gauge', **{'name': b'n',
