@@ -5,7 +5,6 @@
 #include <cstring>
 #include <utility>
 
-#include "common/clock.h"
 #include "common/metric_names.h"
 #include "common/record_codec.h"
 
@@ -23,17 +22,6 @@ constexpr double kRoundingSlack = 1e-12;
 uint64_t ToNs(double seconds) {
   constexpr double kLongestS = 1e9;  // three decades
   return static_cast<uint64_t>(std::min(seconds, kLongestS) * 1e9);
-}
-
-// `strings` and `text` behind them, in `packed`.
-StringListView WithOneMore(const StringListView& strings, std::string_view text,
-                           std::string* packed) {
-  packed->assign(reinterpret_cast<const char*>(strings.bytes()),
-                 strings.size_bytes());
-  packed->resize(packed->size() + 2 + text.size());
-  auto* bytes = reinterpret_cast<uint8_t*>(packed->data());
-  AppendString(bytes + strings.size_bytes(), text);
-  return StringListView(bytes, packed->size(), strings.size() + 1);
 }
 
 // (Assigning an empty list or clear() would keep it.)
@@ -67,15 +55,7 @@ void FileSource::OnFamily(uint64_t /*offset*/, const FamilyView& family) {
   FamilyView declared = family;
   std::string label_names;
   if (family.type == MetricType::kStateSet) {
-    // To the view each state is a gauge, with one label more.
-    std::vector<std::string>& states =
-        state_names_[static_cast<uint32_t>(families_.size())];
-    for (const std::string_view state : family.state_names) {
-      states.emplace_back(state);
-    }
-    declared.value_kind = ValueKind::kF64;
-    declared.label_names =
-        WithOneMore(family.label_names, family.name, &label_names);
+    declared = AsStates(family, &label_names);
   }
   const std::optional<FamilyHandle> handle = view_->Declare(declared, budget_);
   known.is_refused = !handle.has_value();
@@ -150,40 +130,6 @@ void FileSource::DeclareSeries(const NewSeries& series, Removal* removal) {
   }
   has_live_mode_series_ |= IsLiveMode(family.gauge_mode);
   AddCells(family, series.first_cell, series.cell_count, *targets);
-}
-
-void FileSource::DeclareStates(const NewSeries& series,
-                               const Removal* removal) {
-  const Family& family = families_[series.family_number];
-  const bool is_live_mode = IsLiveMode(family.gauge_mode);
-  const bool is_recent = IsMostRecentMode(family.gauge_mode);
-  const size_t first_special = specials_.size();
-  std::string packed;
-  uint8_t bit = 0;
-  for (const std::string& state : state_names_[series.family_number]) {
-    const StringListView values = WithOneMore(ValuesOf(series), state, &packed);
-    if (removal != nullptr) {
-      new_state_removals_.push_back(*removal);
-      new_state_removals_.back().targets = FindRemovedGauge(series, values);
-      continue;
-    }
-    std::optional<SeriesTargets> targets;
-    if (!family.is_refused) {
-      targets = FindPlace(series, values);
-    }
-    if (targets.has_value()) {
-      AddSpecial(is_recent ? SpecialKind::kRecentState : SpecialKind::kState,
-                 series.first_cell, targets->gauge, is_live_mode, bit);
-    }
-    refused_series_count_ += targets.has_value() ? 0 : 1;
-    ++bit;
-  }
-  if (specials_.size() != first_special) {
-    has_live_mode_series_ |= is_live_mode;
-    has_times_ |= is_recent;
-    AddSetTime(family, series.first_cell + series.cell_count - 1,
-               first_special);
-  }
 }
 
 FileSource::FamilyScan* FileSource::ScanOf(uint32_t family_number) {
@@ -290,21 +236,6 @@ void FileSource::AddCells(const Family& family, uint32_t first_cell,
     case MetricType::kNone:
       break;
   }
-}
-
-// For those from `first_special` on, which are one series'.
-void FileSource::AddSetTime(const Family& family, uint32_t last_cell,
-                            size_t first_special) {
-  if (family.time_to_live_ns == 0) {
-    return;
-  }
-  for (size_t i = first_special; i < specials_.size(); ++i) {
-    specials_[i].set_time_distance = static_cast<uint8_t>(specials_.size() - i);
-  }
-  AddSpecial(SpecialKind::kSetTime, last_cell, CellSums::kNobody, false);
-  specials_.back().extra = family.time_to_live_ns;
-  has_times_ = true;
-  has_times_to_live_ = true;
 }
 
 void FileSource::AddSpecial(SpecialKind kind, uint32_t cell, uint32_t target,
@@ -612,46 +543,6 @@ size_t FileSource::AddTo(CellSums* sums, const WriterRank& rank) const {
 
 ExactSum FileSource::SumOf(const SpecialCell& special) {
   return ExactSum(DecodeF64Cell(special.value), DecodeF64Cell(special.extra));
-}
-
-// Of a file without times to live it is no matter.
-FileSource::Clocks FileSource::ReadClocks() const {
-  if (!has_times_to_live_) {
-    return {};
-  }
-  return {NowNs(CLOCK_BOOTTIME), NowNs(CLOCK_REALTIME)};
-}
-
-bool FileSource::IsSet(const SpecialCell& special, const Clocks& now,
-                       double* value, uint64_t* expires_wall_ns) const {
-  *expires_wall_ns = 0;
-  if (special.kind == SpecialKind::kState ||
-      special.kind == SpecialKind::kRecentState) {
-    *value = static_cast<double>(special.value);
-    if (special.kind == SpecialKind::kRecentState && special.extra == 0) {
-      return false;
-    }
-  } else if (!DecodeGaugeCell(special.value, value)) {
-    return false;
-  }
-  if (special.set_time_distance == 0) {
-    return true;
-  }
-  const SpecialCell& set_time = *(&special + special.set_time_distance);
-  if (set_time.value == 0) {
-    return false;
-  }
-  // Where the boot clock is another one, the wall clock tells how old the file
-  // is, and the boot clock how old it was then.
-  uint64_t now_ns = now.boot_ns;
-  if (!options_.is_boot_clock_shared) {
-    now_ns = now.wall_ns - writer_->created_wall_ns + writer_->created_boot_ns;
-  }
-  const auto age_ns = static_cast<int64_t>(now_ns - set_time.value);
-  const uint64_t left_ns =
-      set_time.extra - static_cast<uint64_t>(std::max<int64_t>(age_ns, 0));
-  *expires_wall_ns = now.wall_ns + left_ns;
-  return age_ns < static_cast<int64_t>(set_time.extra);
 }
 
 void FileSource::AddSpecialsTo(CellSums* sums, const WriterRank& rank) const {

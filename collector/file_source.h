@@ -232,6 +232,10 @@ class FileSource : public RecordVisitor {
                                  const StringListView& values);
   std::optional<SeriesTargets> FindPlace(const NewSeries& series,
                                          const StringListView& values);
+  // Parts for states and times to live, in file_source_states.cc. To the view
+  // each state is a gauge, with one label more, whose names are in
+  // `*label_names`.
+  FamilyView AsStates(const FamilyView& family, std::string* label_names);
   void DeclareStates(const NewSeries& series, const Removal* removal);
   // The label `pid` of a family's series; empty: it has none.
   std::string_view PidLabelOf(format::GaugeMode mode) const;

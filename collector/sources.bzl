@@ -10,6 +10,7 @@ READING_SRCS = [
     "file_set.cc",
     "file_source.cc",
     "file_source_removal.cc",
+    "file_source_states.cc",
     "files_by_uuid.cc",
     "gauge_merge.cc",
     "liveness.cc",

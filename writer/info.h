@@ -21,10 +21,11 @@ class Info {
   Info(std::string_view name, std::string_view help,
        std::initializer_list<LabelPair> labels) noexcept;
 
-  // Tells `labels` instead: the old series is removed, the new one added, and
-  // no scrape finds both. False, and nothing changes, when the names are not
-  // the constructor's (told as a look-up tells it) or there is no room. Each
-  // change takes its records, as LabelledFamily::Remove() says.
+  // Tells `labels` instead: the old series is removed, the new one added. A
+  // scrape in the very moment may find neither, or both. False when the names
+  // are not the constructor's (told as a look-up tells it) or there is no room:
+  // then `labels` are not told. Each change takes its records, as
+  // LabelledFamily::Remove() says.
   //
   // Any thread and forked children, but not two at once; not a signal handler.
   bool Set(std::initializer_list<LabelPair> labels) const noexcept;

@@ -12,6 +12,9 @@
 //     requests.WithLabels(r.method, r.code).Increment();
 //   }
 //
+// docs/INSTRUMENTS.md: which instrument for what, and what several processes'
+// numbers become.
+//
 // Make metrics wherever you like, at namespace scope too, before or after fork.
 // Making metrics, looking them up and counting never throws, waits for a reader
 // or needs another library than libc and libstdc++. (What returns a string,
