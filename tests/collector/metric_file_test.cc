@@ -50,7 +50,7 @@ class MetricFileTest : public ::testing::Test {
     return file;
   }
   ServedNumbers Read(MetricFile* file) {
-    view_.BeginSums(CellSums());
+    view_.BeginSums(CellSums(), /*now_wall_ns=*/0);
     file->Read();
     file->AddTo(&view_.sums());
     return testing::NumbersOf(view_.Finish());
@@ -130,7 +130,7 @@ TEST_F(MetricFileTest, SeriesInAnotherOrderThanTheViewsGoWhereTheyBelong) {
                                       context_.max_file_bytes),
                     &context_);
   second.Begin();
-  view_.BeginSums(CellSums());
+  view_.BeginSums(CellSums(), /*now_wall_ns=*/0);
   for (MetricFile* file : {first.get(), &second}) {
     file->Read();
     file->AddTo(&view_.sums());
