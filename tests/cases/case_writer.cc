@@ -199,7 +199,7 @@ class Instrument {
   using Change = std::function<void(const Single&)>;
   using Read = std::function<std::string(const Single&)>;
 
-  Instrument(const Command& command, const Extra&... extra)
+  explicit Instrument(const Command& command, const Extra&... extra)
       : command_(command) {
     MetricOptions options;
     const std::string unit = command.Flag("--unit", "");
