@@ -15,17 +15,27 @@ using Words = std::vector<std::string>;
 
 class Generator {
  public:
+  // Each program has tastes of its own, so that some things happen often in
+  // some programs.
   explicit Generator(uint64_t seed) : random_(seed) {
-    for (size_t count = 1 + Below(4); count != 0; --count) {
-      metrics_.push_back(OneOf(MetricNames()));
+    for (size_t count = 1 + Below(3); count != 0; --count) {
+      metrics_.push_back(OneOf(
+          Below(3) == 0
+              ? Words{"f_total", "g_all", "g_sum", "h", "m_total", "x_total"}
+              : MetricNames()));
     }
+    labels_ = Some({"a", "a", "b", "-"});
+    process_labels_ = Some({"-", "-", "app=web", "l=own"});
+    workers_ = Some({"-", "-", "w"});
+    has_odd_numbers_ = Below(3) == 0;
+    has_large_counts_ = Below(3) == 0;
   }
 
   Program Generate() {
-    for (size_t count = 1 + Below(3); count != 0; --count) {
+    for (size_t count = 2 + Below(2); count != 0; --count) {
       Start();
     }
-    for (size_t count = 10 + Below(14); count != 0; --count) {
+    for (size_t count = 12 + Below(14); count != 0; --count) {
       AddStep();
     }
     while (!alive_.empty()) {
@@ -41,6 +51,9 @@ class Generator {
   const std::string& OneOf(const Words& words) {
     return words[Below(words.size())];
   }
+  Words Some(const Words& words) {
+    return Below(2) == 0 ? Words{OneOf(words)} : words;
+  }
   void Add(Words words) { program_.push_back({std::move(words)}); }
   std::string Alive() { return std::to_string(alive_[Below(alive_.size())]); }
 
@@ -55,12 +68,10 @@ class Generator {
   }
 
   void Start() {
-    static const Words labels = {"-", "-", "app=web", "l=own"};
-    static const Words workers = {"-", "-", "-", "w"};
     std::string number;
     if (TakeNumber(&number)) {
-      Add({"start", number, std::to_string(Below(kVariants)), OneOf(labels),
-           OneOf(workers)});
+      Add({"start", number, std::to_string(Below(kVariants)),
+           OneOf(process_labels_), OneOf(workers_)});
     }
   }
 
@@ -79,22 +90,20 @@ class Generator {
   }
 
   std::string Count() {
-    static const Words counts = {"1", "2", "7", "4294967297",
-                                 "9223372036854775808"};
-    return Below(8) == 0 ? counts[4] : counts[Below(4)];
+    return has_large_counts_ ? OneOf({"1", "9223372036854775808"})
+                             : OneOf({"1", "2", "7", "4294967297"});
   }
 
   std::string Number() {
     static const Words usual = {"0",   "0.1", "0.3", "0.75", "1",
                                 "2.5", "3",   "0.7", "4",    "1000000000.1"};
-    static const Words odd = {"nan", "inf", "-inf", "-0.1", "-5"};
-    return Below(6) == 0 ? OneOf(odd) : OneOf(usual);
+    static const Words odd = {"nan", "nan", "inf", "-inf", "-0.1", "-5"};
+    return has_odd_numbers_ && Below(2) == 0 ? OneOf(odd) : OneOf(usual);
   }
 
   void Change() {
-    static const Words label_values = {"a", "a", "b", "-"};
     const std::string metric = OneOf(metrics_);
-    const std::string label = OneOf(label_values);
+    const std::string label = OneOf(labels_);
     const Instrument instrument = MetricOf(metric, 0).instrument;
     const std::string number = Alive();
     switch (Below(8)) {
@@ -123,7 +132,8 @@ class Generator {
         break;
       case Instrument::kDoubleCounter:
         // (Anything else is dropped.)
-        Add({"add", number, metric, label, OneOf({"0.1", "0.3", "1", "2.75"})});
+        Add({"add", number, metric, label,
+             OneOf({"0.1", "0.3", "0.7", "1000000000.1"})});
         break;
       case Instrument::kUpDownCounter:
         AddToCount(number, metric, label, OneOf({"1", "5", "-1", "-3"}));
@@ -151,12 +161,14 @@ class Generator {
     if (alive_.empty() || choice < 5) {
       Start();
     }
-    if (choice < 12) {
+    if (choice < 13) {
       Add({"fold"});
-    } else if (choice < 15) {
-      Add({"restart"});
+      if (Below(3) == 0) {
+        Add({"restart"});
+      }
     } else if (choice < 17) {
       Add({"age"});
+      Add({"fold"});
     } else if (choice < 19) {
       Add({"tick"});
     } else if (alive_.empty()) {
@@ -171,7 +183,12 @@ class Generator {
   }
 
   std::mt19937_64 random_;
-  std::vector<std::string> metrics_;
+  Words metrics_;
+  Words labels_;
+  Words process_labels_;
+  Words workers_;
+  bool has_odd_numbers_ = false;
+  bool has_large_counts_ = false;
   int process_count_ = 0;
   std::vector<int> alive_;
   Program program_;

@@ -7,7 +7,7 @@
 
 namespace tine::model {
 
-// The same program for the same seed, everywhere. 12 to 30 steps over a few
+// The same program for the same seed, everywhere. 15 to 50 steps over a few
 // metrics and label values, so that processes meet in the same series; at the
 // end all processes die and are folded.
 Program RandomProgram(uint64_t seed);
