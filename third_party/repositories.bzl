@@ -13,6 +13,8 @@ A system repository holds BUILD files with upstream's labels and nothing but
 linker options in them: the compiler finds headers below /usr/include by itself.
 """
 
+load("//third_party/aarch64:compiler.bzl", "aarch64_compiler")
+
 def _is_from_system(ctx):
     names = ctx.os.environ.get("TINE_SYSTEM_LIBS", "all").split(",")
     return "all" in names or ctx.attr.name in names
@@ -88,6 +90,7 @@ def _absl_files():
 
 def tine_repositories():
     """Declares every third-party repository."""
+    aarch64_compiler(name = "aarch64_compiler")
     _dependency(
         name = "com_google_absl",
         sha256 = "91ac87d30cc6d79f9ab974c51874a704de9c2647c40f6932597329a282217ba8",

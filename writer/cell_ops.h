@@ -82,10 +82,47 @@ inline void OwnerAddF64(Cell* cell, double amount) noexcept {
   } while (__builtin_expect(!done, 0));
 }
 
+#elif defined(__aarch64__) && !defined(__ARM_FEATURE_ATOMICS) && \
+    !defined(__SANITIZE_THREAD__)
+
+// Without the LSE instructions of ARMv8.1 (what runs on any aarch64) a compiler
+// calls a function that looks for them. Nobody else writes the cell, so an
+// exclusive pair in place is enough: the return from a signal handler clears
+// the monitor, the store fails, and the pair is tried again.
+inline void OwnerAddU64(Cell* cell, uint64_t amount) noexcept {
+  uint64_t value;
+  uint32_t has_failed;
+  __asm__ volatile(
+      "1:\n\t"
+      "ldxr %[value], %[cell]\n\t"
+      "add %[value], %[value], %[amount]\n\t"
+      "stxr %w[failed], %[value], %[cell]\n\t"
+      "cbnz %w[failed], 1b"
+      : [value] "=&r"(value), [failed] "=&r"(has_failed), [cell] "+Q"(*cell)
+      : [amount] "r"(amount));
+}
+
+inline void OwnerAddF64(Cell* cell, double amount) noexcept {
+  uint64_t bits;
+  double sum;
+  uint32_t has_failed;
+  __asm__ volatile(
+      "1:\n\t"
+      "ldxr %[bits], %[cell]\n\t"
+      "fmov %d[sum], %[bits]\n\t"
+      "fadd %d[sum], %d[sum], %d[amount]\n\t"
+      "fmov %[bits], %d[sum]\n\t"
+      "stxr %w[failed], %[bits], %[cell]\n\t"
+      "cbnz %w[failed], 1b"
+      : [bits] "=&r"(bits), [sum] "=&w"(sum), [failed] "=&r"(has_failed),
+        [cell] "+Q"(*cell)
+      : [amount] "w"(amount));
+}
+
 #else
 
-// Elsewhere an atomic read-modify-write: LSE or LL/SC on aarch64. Thread
-// sanitizer builds come here too, because it cannot see into assembly.
+// Elsewhere an atomic read-modify-write, on aarch64 one instruction of LSE.
+// Thread sanitizer builds come here too, because it cannot see into assembly.
 inline void OwnerAddU64(Cell* cell, uint64_t amount) noexcept {
   SharedAddU64(cell, amount);
 }
