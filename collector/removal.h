@@ -22,8 +22,8 @@ namespace tine::collector {
 // nothing. Then, where no file has the series un-removed any more, it leaves
 // the archive, with all that others have left of it: the last one who had it
 // did not want it. Where one has, be it of a writer that is folded now, the
-// number stays, so that the sum does not fall. It also stays where other users' writers are part of it: nobody can
-// make go what others have left.
+// number stays, so that the sum does not fall. It also stays where other users'
+// writers are part of it: nobody can make go what others have left.
 //
 // For one fold. Not thread-safe.
 class Removal {

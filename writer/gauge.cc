@@ -23,9 +23,9 @@ void Gauge::AddSlow(double amount) const noexcept {
     internal::CountDroppedObservation();
     return;
   }
-  internal::ChangeSharedCell(
-      address_, times_,
-      [amount](internal::Cell* cell) { AddTo(cell, amount); });
+  internal::ChangeSharedCell(address_, times_, [amount](internal::Cell* cell) {
+    AddTo(cell, amount);
+  });
 }
 
 void Gauge::SetToCurrentTime() const noexcept {

@@ -65,8 +65,8 @@ Status Shutdown();
 
 // Directory, file, drops, last error: what a status page of the host may show.
 struct WriterStatus {
-  // False with TINE_DISABLE=1 or Store::kNone, after Shutdown(), or if there was
-  // no memory to start.
+  // False with TINE_DISABLE=1 or Store::kNone, after Shutdown(), or if there
+  // was no memory to start.
   bool is_enabled = true;
   Store store = Store::kNone;  // never kDefault
   std::string directory;
