@@ -434,7 +434,7 @@ class InspectTest(CompactTest):
             result.stdout.endswith('audit: 3 series, all exact\n'))
         self.assertIn('c_total  counter\n', result.stdout)
         self.assertIn('  + 2  %s, live\n' % name, result.stdout)
-        self.assertIn('  = 3  exact\n', result.stdout)
+        self.assertIn('  = 3  exact, since 20', result.stdout)
         one = self.inspect('--dir=' + self.directory, '--audit',
                            '--series=h{path="/"}')
         self.assertIn('audit: 1 series, all exact', one.stdout)
