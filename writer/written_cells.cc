@@ -34,13 +34,13 @@ bool TryLock(ProcessState* process, uint32_t as) {
       expected, as, std::memory_order_acquire, std::memory_order_relaxed);
 }
 
-// Sleeps, since the holder is in a system call that may take long on a disk,
-// and in turns, so that the wait is bounded whoever sleeps at the holder's end.
+// Sleeps, since the holder is in a system call that may take long on a disk.
+// In turns: a holder that was sealed meanwhile wakes nobody.
 void SleepUntilFree(ProcessState* process) {
   uint32_t held = kHeld;
   process->write_lock.compare_exchange_strong(held, kHeldAndWaitedFor,
                                               std::memory_order_relaxed);
-  const timespec turn = {0, 10'000'000};
+  const timespec turn = {0, 50'000'000};
   ::syscall(SYS_futex, &process->write_lock, FUTEX_WAIT_PRIVATE,
             kHeldAndWaitedFor, &turn, nullptr, 0);
 }

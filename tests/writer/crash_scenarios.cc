@@ -23,6 +23,7 @@
 #include "common/record_layout.h"
 #include "tests/testing/child_process.h"
 #include "tests/testing/metric_file_sum.h"
+#include "tests/writer/writer_test_base.h"
 #include "writer/tine.h"
 
 #ifndef MADV_POPULATE_WRITE
@@ -595,12 +596,15 @@ std::vector<CrashScenario> KillableCrashScenarios() {
 
 std::vector<CrashScenario> AllCrashScenarios() {
   std::vector<CrashScenario> scenarios = KillableCrashScenarios();
-  for (CrashScenario& scenario : std::vector{
-           InitMakesTheFile(), ChunkOfManySeries(), OverflowFile(),
-           GaugeChanges(), MostRecentGauge(), BlockUsedByAnotherThread(),
-           ThreadEnd(), ForkedChildsFirstTouch(), RawForkedChildsFirstTouch(),
-           ForkBesideTheParentsFile()}) {
+  for (CrashScenario& scenario :
+       std::vector{InitMakesTheFile(), ChunkOfManySeries(), OverflowFile(),
+                   GaugeChanges(), MostRecentGauge(), ForkedChildsFirstTouch(),
+                   RawForkedChildsFirstTouch(), ForkBesideTheParentsFile()}) {
     scenarios.push_back(std::move(scenario));
+  }
+  if (!IsStore("pwrite")) {  // which has no private blocks
+    scenarios.push_back(BlockUsedByAnotherThread());
+    scenarios.push_back(ThreadEnd());
   }
   if (kCanFailSystemCalls) {
     scenarios.push_back(GrowthThatFails());

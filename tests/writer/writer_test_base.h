@@ -23,10 +23,11 @@
 
 namespace tine::testing {
 
-// TINE_STORE, as the test's target has set it (store_tests.bzl), stays.
-inline bool IsMemoryStore() {
+// Is it what TINE_STORE says, as the test's target has set it
+// (store_tests.bzl)?
+inline bool IsStore(std::string_view name) {
   const char* store = std::getenv("TINE_STORE");
-  return store != nullptr && std::string_view(store) == "memory";
+  return store != nullptr && store == name;
 }
 
 // The library resolves its directory once per process image, so each scenario
@@ -68,7 +69,7 @@ class WriterTest : public ::testing::Test {
 
   // What a process counts in memory, as the files that it would have been.
   void SaveMemoryStore() const {
-    if (!IsMemoryStore()) {
+    if (!IsStore("memory")) {
       return;
     }
     for (const std::string& bytes : GetMetricFileBytes()) {

@@ -5,6 +5,8 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -19,6 +21,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -525,6 +528,83 @@ TEST_F(WrittenStoreTest, PublicationThatFailsIsMadeAgain) {
     EXPECT_EQ(SumU64(files, "d_total{y}"), 1u);
     EXPECT_EQ(files.at(0).families.at("d_total").help, long_help);
   });
+}
+
+// From here on each pwrite of this thread waits for the listener's answer. The
+// listener; -1 where the kernel cannot do it.
+int HoldUpWrites() {
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pwrite64, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const sock_fprog program{static_cast<uint16_t>(std::size(code)), code};
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                                    SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                                    &program));
+}
+
+uint64_t WaitForHeldUpWrite(int listener) {
+  seccomp_notif call{};
+  EXPECT_EQ(::ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call), 0);
+  return call.id;
+}
+
+void LetGoOn(int listener, uint64_t id) {
+  seccomp_notif_resp answer{};
+  answer.id = id;
+  answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+  EXPECT_EQ(::ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer), 0);
+}
+
+// A disk that hangs, or a thread that is stopped in the middle.
+TEST_F(WrittenStoreTest, OthersWaitForAHungWriteOnceAndLoseNothing) {
+  constexpr int kNotPossible = 77;
+  const ChildOutcome outcome = RunInChild([this] {
+    const Counter counter("c_total", "c");
+    std::atomic<int> listener{-2};
+    std::atomic<bool> is_over{false};
+    std::thread hung([&] {
+      listener = HoldUpWrites();
+      counter.Increment(10);
+      is_over = true;
+    });
+    ASSERT_TRUE(WaitUntil([&] { return listener != -2; }));
+    if (listener < 0) {
+      ::_exit(kNotPossible);
+    }
+    uint64_t id = WaitForHeldUpWrite(listener);
+    std::thread skip([] {
+      ::usleep(20'000);
+      g_skipped_seconds += 2;  // the wait goes by the library's clock
+    });
+    for (int i = 0; i < 1000; ++i) {
+      counter.Increment();
+    }
+    skip.join();
+    EXPECT_EQ(counter.Value(), 1010u);
+    EXPECT_EQ(SumU64(Read(), "c_total"), 0u);
+    // What it writes is older by now; then it brings the rest along.
+    LetGoOn(listener, id);
+    pollfd wanted = {listener, POLLIN, 0};
+    while (!is_over) {
+      // POLLHUP alone: the thread has ended.
+      if (::poll(&wanted, 1, 10) == 1 && (wanted.revents & POLLIN) != 0) {
+        id = WaitForHeldUpWrite(listener);
+        LetGoOn(listener, id);
+      }
+    }
+    hung.join();
+    EXPECT_EQ(SumU64(Read(), "c_total"), 1010u);
+    counter.Increment();
+    EXPECT_EQ(SumU64(Read(), "c_total"), 1011u);
+    EXPECT_EQ(GetWriterStatus().failed_writes, 0u);
+  });
+  if (outcome.HasExited(kNotPossible)) {
+    GTEST_SKIP() << "this kernel has no seccomp notifications";
+  }
+  EXPECT_TRUE(outcome.HasExited(0)) << outcome.Description();
 }
 
 TEST_F(WrittenStoreTest, CountsWhereSharedMappingsAreRefused) {
