@@ -219,4 +219,16 @@ void DropIdleOpinions(const MergedView& view, Archive* archive) {
   }
 }
 
+void TakeServedTexts(const MergedView& view, Archive* archive) {
+  absl::flat_hash_set<std::pair<uint32_t, uint32_t>> opinions;
+  for (const auto& [group, opinion] : archive->declarations) {
+    const auto& declarations = view.group(group).declarations();
+    const uint32_t served = view.group(group).winner();
+    const bool is_served =
+        declarations[opinion].variant == declarations[served].variant;
+    opinions.emplace(group, is_served ? served : opinion);
+  }
+  archive->declarations = std::move(opinions);
+}
+
 }  // namespace tine::collector

@@ -43,6 +43,11 @@ void DropFromArchive(const SeriesParts& expired, Archive* archive);
 // them. Lists of process labels likewise.
 void DropIdleOpinions(const MergedView& view, Archive* archive);
 
+// Where the archive's numbers are served with another help or unit than the
+// dead had, the archive takes that over: a new version's text would else be a
+// conflict for as long as the series lasts.
+void TakeServedTexts(const MergedView& view, Archive* archive);
+
 }  // namespace tine::collector
 
 #endif  // TINE_COLLECTOR_ARCHIVE_EXPIRY_H_

@@ -357,6 +357,7 @@ Archive Folder::NextArchive(const std::vector<Foldable>& batch,
   DropFromArchive(removal.TakeInto(now_s, view, &next), &next);
   DropFromArchive(AbsentGauges(next, view), &next);
   DropIdleOpinions(view, &next);
+  TakeServedTexts(view, &next);
   if (has_noted_lost_) {
     next.known.clear();
   }

@@ -30,6 +30,7 @@ SEEN_BY = {
     'conflict_not_told': 'types_differ',
     'whole_numbers_rounded_first': 'u64_and_f64_add',
     'sums_wrap': 'sums_saturate',
+    'texts_of_the_dead_stay': 'conflict_ends_with_the_deployment',
     'sample_names_meet': 'names_that_meet_samples',
 }
 
