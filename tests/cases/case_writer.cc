@@ -13,11 +13,15 @@
 //   value KIND NAME [LABEL=VALUE ...]      -> what this process has counted
 //   remove KIND NAME [LABEL=VALUE ...]     -> ok, or absent
 //   clear KIND NAME [LABEL ...]
-//     KIND: counter, double, updown, set, add (a gauge), observe, summary
+//     KIND: counter, double, updown, set, add (a gauge), observe, summary,
+//     state (a state set: NUMBER is the state to be the only true one, and
+//     --states=a,b are all of them)
+//     --ttl=MILLISECONDS --max-series=N --preset=LABEL, which is given first
 //     --help=TEXT --unit=UNIT --mode=MODE --threads=N --times=N --by-name
 //     --buckets=1,2 (or linear:START,WIDTH,COUNT, exponential:...)
 //     --names=a,b   the family's label names, when the labels are others
 //   series NAME N      counts 1 for l="0" to l="N-1"
+//   info NAME LABEL=VALUE ...   tells these labels, instead of others
 //   init [LABEL=VALUE ...] [--worker-id=ID]
 //   clock SECONDS      the time of day is this second of 2001 from now on
 //   fork               -> ok; the child says hello
@@ -30,6 +34,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -204,6 +209,10 @@ class Instrument {
     MetricOptions options;
     const std::string unit = command.Flag("--unit", "");
     options.unit = unit;
+    options.time_to_live =
+        std::chrono::milliseconds(std::stoi(command.Flag("--ttl", "0")));
+    options.max_series =
+        static_cast<uint32_t>(std::stoul(command.Flag("--max-series", "0")));
     const std::string help = command.Flag("--help", "");
     if (command.labels.empty() && command.flags.count("--names") == 0) {
       single_ = Single(command.name, help, extra..., options);
@@ -260,6 +269,16 @@ class Instrument {
     if (family_ == nullptr) {
       return single_;
     }
+    const std::string preset = command_.Flag("--preset", "");
+    if (!preset.empty()) {
+      std::vector<LabelPair> rest = pairs_;
+      const auto first = std::find_if(
+          rest.begin(), rest.end(),
+          [&](const LabelPair& pair) { return pair.name == preset; });
+      const LabelPair given = *first;
+      rest.erase(first);
+      return FindByName(family_->Preset({given}), rest);
+    }
     return command_.flags.count("--by-name") != 0
                ? FindByName(*family_, pairs_)
                : family_->WithLabelValues(values_);
@@ -303,7 +322,50 @@ std::string RunGauge(const Command& command) {
           });
 }
 
+std::string RunState(const Command& command) {
+  const std::string states = command.Flag("--states", "");
+  return Instrument<StateSet, StateSetFamily, std::vector<std::string_view>,
+                    GaugeMode>(command, SplitNames(states),
+                               ParseGaugeMode(command.Flag("--mode", "")))
+      .Run([&](const StateSet& set) { set.SetOnly(command.number); },
+           [](const StateSet& set) {
+             std::string text;
+             for (uint32_t i = 0; i < set.state_count(); ++i) {
+               text += set.IsTrue(i) ? '1' : '0';
+             }
+             return text;
+           });
+}
+
+// One object for each name, as programs have it.
+std::string RunInfo(const std::vector<std::string>& words,
+                    const std::string& prefix) {
+  static std::map<std::string, Info> infos;
+  const auto& name = words.at(1);
+  std::vector<LabelPair> pairs;
+  for (size_t i = 2; i < words.size(); ++i) {
+    const std::string_view word = words[i];
+    const size_t equals = word.find('=');
+    pairs.push_back({word.substr(0, equals), word.substr(equals + 1)});
+  }
+  const auto it = infos.find(name);
+  if (it == infos.end()) {
+    const Info info = pairs.size() == 1
+                          ? Info(prefix + name, "", {pairs[0]})
+                          : Info(prefix + name, "", {pairs[0], pairs.at(1)});
+    infos.emplace(name, info);
+    return Text(info.status());
+  }
+  const bool is_told = pairs.size() == 1
+                           ? it->second.Set({pairs[0]})
+                           : it->second.Set({pairs[0], pairs.at(1)});
+  return is_told ? "ok" : "error: not told";
+}
+
 std::string RunMetric(const Command& command) {
+  if (command.kind == "state") {
+    return RunState(command);
+  }
   const double real = command.real();
   if (command.kind == "counter") {
     return Instrument<Counter, CounterFamily>(command).Run(
@@ -401,6 +463,8 @@ class Session {
         return;
       }
       Answer(child > 0 ? "ok" : "error: fork");
+    } else if (words[0] == "info") {
+      Answer(RunInfo(words, prefix_));
     } else if (words[0] == "init") {
       Answer(RunInit(words));
     } else if (words[0] == "series") {
