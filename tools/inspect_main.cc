@@ -43,7 +43,7 @@ Audit:
   http_requests_total{code="200"}  counter
     + 40  archive
     + 2  4711.0a1b2c3d4e5f60718293a4b5c6d7e8f9.tine, live
-    = 42  exact
+    = 42  exact, since 2025-06-01T12:00:00.000000000Z
 
   Every file is read and added up without the collector's code, and compared
   with what a collector that does not fold serves at the same time: the archive

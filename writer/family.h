@@ -85,6 +85,10 @@ struct Definition {
 // async-signal-safe.
 Family* RegisterFamily(const Definition& definition) noexcept;
 
+// A refused family whose status says what is wrong with a label of `family`.
+Family* RefuseLabel(const Family* family, std::string_view label,
+                    const char* what) noexcept;
+
 // The series of a label set, made (and published as 0) if it is new. Null when
 // the labels do not fit the family.
 Series* FindOrAddSeries(Family* family, StringSpan label_values) noexcept;
@@ -168,13 +172,15 @@ class LabelledFamily {
   }
 
   // The family as if some labels were given already: for a part of the program
-  // that always has the same. Takes a copy of the values. A label that there is
-  // not, or that is given twice, is told as above; then status() of what is
-  // returned says so, and what it finds counts nothing. (preset.h)
+  // that always has the same. Takes a copy of the values, once for each preset
+  // that is different, for the life of the process. A label that there is not,
+  // or that is given twice, is told on stderr; then status() of what is
+  // returned says so, and what it finds counts nothing. Not async-signal-safe.
+  // (preset.h)
   PresetFamily<Instrument> Preset(
       std::initializer_list<LabelPair> labels) const noexcept {
-    return PresetFamily<Instrument>(
-        internal::PresetLabels(family_).With(labels));
+    return PresetFamily<Instrument>(internal::AddPreset(
+        internal::PresetView{family_}, labels.begin(), labels.size()));
   }
 
   // By position, for a number of labels that is known at run time only.

@@ -1,13 +1,31 @@
 #include "writer/preset.h"
 
-#include <algorithm>
+#include <cstring>
+#include <new>
 
 #include "common/metric_names.h"
+#include "writer/arena.h"
 #include "writer/family.h"
 #include "writer/process_state.h"
 #include "writer/registry.h"
+#include "writer/slow_path_lock.h"
 
 namespace tine::internal {
+
+// In the registry's memory; complete before it is in a family's list, and never
+// changed. The values of the family's labels follow, and their text.
+struct PresetValues {
+  PresetValues* next = nullptr;
+  uint64_t given = 0;  // bit i: label i
+  std::string_view* values() {
+    return reinterpret_cast<std::string_view*>(this + 1);
+  }
+  const std::string_view* values() const {
+    return reinterpret_cast<const std::string_view*>(this + 1);
+  }
+};
+static_assert(kMaxLabelCount <= 64);
+
 namespace {
 
 // (More would take longer to fill than to look up.)
@@ -26,103 +44,145 @@ void NoteMistake(const char* what, const Family* family) {
   }
 }
 
-}  // namespace
+bool IsGiven(uint64_t given, size_t index) { return (given >> index & 1) != 0; }
 
-PresetLabels PresetLabels::With(
-    std::initializer_list<LabelPair> labels) const noexcept {
-  try {
-    PresetLabels more(*this);
-    for (const LabelPair& label : labels) {
-      if (more.status_.ok() && HasDefinition(family_)) {
-        more.status_ = more.Add(label);
-      }
-    }
-    return more;
-  } catch (...) {
-    PresetLabels nothing(family_);
-    nothing.status_ = Status(ErrorCode::kLimitReached, "no memory");
-    return nothing;
-  }
+uint64_t GivenBy(const PresetView& preset) {
+  return preset.values == nullptr ? 0 : preset.values->given;
 }
 
-Status PresetLabels::Add(const LabelPair& label) {
-  const auto refuse = [&](const char* what) {
-    NoteMistake(what, family_);
-    return Status(ErrorCode::kWrongLabels,
-                  std::string(what) + ": \"" + std::string(label.name) +
-                      "\" of \"" + std::string(family_->definition.name) +
-                      "\"");
-  };
-  uint32_t index = 0;
-  for (const std::string_view name : family_->definition.label_names) {
-    if (name != label.name) {
-      ++index;
-      continue;
+// The family's number of labels when there is none of that name.
+size_t IndexOf(const StringListView& names, std::string_view name) {
+  size_t index = 0;
+  for (const std::string_view known : names) {
+    if (known == name) {
+      break;
     }
-    const auto at = std::find_if(
-        labels_.begin(), labels_.end(),
-        [index](const Label& known) { return known.index >= index; });
-    if (at != labels_.end() && at->index == index) {
-      return refuse("a label is preset twice");
-    }
-    labels_.insert(at, Label{index, name, std::string(label.value)});
-    return Status();
+    ++index;
   }
-  return refuse("a preset of a label that the metric does not have");
+  return index;
+}
+
+// Its values are those of `values` where a bit is set in `given`.
+const PresetValues* FindOrAddLocked(Family* family, uint64_t given,
+                                    const std::string_view* values) {
+  const size_t count = family->definition.label_names.size();
+  size_t text_bytes = 0;
+  for (size_t i = 0; i < count; ++i) {
+    text_bytes += values[i].size();
+  }
+  for (const PresetValues* known = family->presets; known != nullptr;
+       known = known->next) {
+    size_t i = 0;
+    while (i < count && known->values()[i] == values[i]) {
+      ++i;
+    }
+    if (known->given == given && i == count) {
+      return known;
+    }
+  }
+  void* memory = g_arena.AllocateLocked(
+      sizeof(PresetValues) + count * sizeof(std::string_view) + text_bytes);
+  if (memory == nullptr) {
+    return nullptr;
+  }
+  auto* preset = new (memory) PresetValues();
+  auto* text = reinterpret_cast<char*>(preset->values() + count);
+  for (size_t i = 0; i < count; ++i) {
+    if (!values[i].empty()) {
+      std::memcpy(text, values[i].data(), values[i].size());
+    }
+    new (preset->values() + i) std::string_view(text, values[i].size());
+    text += values[i].size();
+  }
+  preset->given = given;
+  preset->next = family->presets;
+  family->presets = preset;
+  return preset;
 }
 
 template <size_t max_count>
-Series* PresetLabels::FindAmong(StringSpan rest) const noexcept {
+Series* FindAmong(const PresetView& preset, StringSpan rest) noexcept {
   std::string_view values[max_count];
-  const size_t count = labels_.size() + rest.size();
-  auto preset = labels_.begin();
+  const uint64_t given = GivenBy(preset);
+  const size_t count = preset.family->definition.label_names.size();
   const std::string_view* next = rest.begin();
-  for (uint32_t index = 0; index < count; ++index) {
-    if (preset != labels_.end() && preset->index == index) {
-      values[index] = preset->value;
-      ++preset;
-    } else {
-      values[index] = *next++;
+  for (size_t i = 0; i < count; ++i) {
+    values[i] = IsGiven(given, i) ? preset.values->values()[i] : *next++;
+  }
+  return FindOrAddSeries(preset.family, StringSpan(values, count));
+}
+
+}  // namespace
+
+PresetView AddPreset(const PresetView& base, const LabelPair* labels,
+                     size_t label_count) noexcept {
+  Family* family = base.family;
+  if (!HasDefinition(family) || label_count == 0) {
+    return base;
+  }
+  const StringListView& names = family->definition.label_names;
+  std::string_view values[kMaxLabelCount];
+  uint64_t given = GivenBy(base);
+  for (size_t i = 0; i < names.size(); ++i) {
+    values[i] = IsGiven(given, i) ? base.values->values()[i] : values[i];
+  }
+  for (size_t i = 0; i < label_count; ++i) {
+    const size_t index = IndexOf(names, labels[i].name);
+    if (index == names.size() || IsGiven(given, index)) {
+      return {RefuseLabel(family, labels[i].name,
+                          index == names.size()
+                              ? "a preset of a label that the metric does not "
+                                "have"
+                              : "a label is preset twice"),
+              nullptr};
     }
+    values[index] = labels[i].value;
+    given |= uint64_t{1} << index;
   }
-  return FindOrAddSeries(family_, StringSpan(values, count));
+  const PresetValues* preset = nullptr;
+  ProcessState* process = CurrentProcess();
+  if (process != nullptr) {
+    SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
+    preset = lock.is_held() ? FindOrAddLocked(family, given, values) : nullptr;
+  }
+  if (preset == nullptr) {
+    return {RefuseLabel(family, labels[0].name, "no memory for a preset"),
+            nullptr};
+  }
+  return {family, preset};
 }
 
-Series* PresetLabels::Find(StringSpan rest) const noexcept {
-  if (!status_.ok()) {
-    return nullptr;
+Series* FindPreset(const PresetView& preset, StringSpan rest) noexcept {
+  if (!HasDefinition(preset.family)) {
+    return FindOrAddSeries(preset.family, rest);
   }
-  const size_t name_count = family_->definition.label_names.size();
-  if (!HasDefinition(family_)) {
-    return FindOrAddSeries(family_, rest);
-  }
-  if (labels_.size() + rest.size() != name_count) {
+  const size_t count = preset.family->definition.label_names.size();
+  const auto given_count =
+      static_cast<size_t>(__builtin_popcountll(GivenBy(preset)));
+  if (given_count + rest.size() != count) {
     NoteMistake("a look-up in a preset with the wrong number of label values",
-                family_);
+                preset.family);
     return nullptr;
   }
-  return name_count <= kFewLabels ? FindAmong<kFewLabels>(rest)
-                                  : FindAmong<kMaxLabelCount>(rest);
+  return count <= kFewLabels ? FindAmong<kFewLabels>(preset, rest)
+                             : FindAmong<kMaxLabelCount>(preset, rest);
 }
 
-Series* PresetLabels::FindByName(const LabelPair* rest,
-                                 size_t rest_count) const noexcept {
-  if (!status_.ok()) {
-    return nullptr;
-  }
+Series* FindPresetByName(const PresetView& preset, const LabelPair* rest,
+                         size_t rest_count) noexcept {
   LabelPair labels[kMaxLabelCount + 1];
   size_t count = 0;
-  for (const Label& preset : labels_) {
-    labels[count++] = {preset.name, preset.value};
+  size_t index = 0;
+  for (const std::string_view name : preset.family->definition.label_names) {
+    if (IsGiven(GivenBy(preset), index)) {
+      labels[count++] = {name, preset.values->values()[index]};
+    }
+    ++index;
   }
   for (size_t i = 0; i < rest_count && count <= kMaxLabelCount; ++i) {
     labels[count++] = rest[i];
   }
-  return FindOrAddSeriesByName(family_, labels, count);
-}
-
-Status PresetLabels::status() const {
-  return status_.ok() ? StatusOf(family_) : status_;
+  return FindOrAddSeriesByName(preset.family, labels, count);
 }
 
 }  // namespace tine::internal

@@ -3,12 +3,9 @@
 #ifndef TINE_WRITER_PRESET_H_
 #define TINE_WRITER_PRESET_H_
 
-#include <cstdint>
+#include <cstddef>
 #include <initializer_list>
-#include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "writer/status.h"
 #include "writer/string_span.h"
@@ -18,48 +15,38 @@ namespace tine {
 namespace internal {
 
 struct Family;
+struct PresetValues;
 struct Series;
 
-// Some labels of a family, with values of its own copy.
-class PresetLabels {
- public:
-  explicit PresetLabels(Family* family) noexcept : family_(family) {}
-
-  // With these, too. On a mistake, which is told as a look-up tells it, one
-  // that finds nothing and whose status() says why.
-  PresetLabels With(std::initializer_list<LabelPair> labels) const noexcept;
-
-  Series* Find(StringSpan rest) const noexcept;
-  Series* FindByName(const LabelPair* rest, size_t rest_count) const noexcept;
-  Status status() const;
-
- private:
-  struct Label {
-    uint32_t index;         // among the family's
-    std::string_view name;  // the registry's
-    std::string value;
-  };
-
-  Status Add(const LabelPair& label);
-  // `max_count`: of the family's labels.
-  template <size_t max_count>
-  Series* FindAmong(StringSpan rest) const noexcept;
-
-  Family* family_;
-  std::vector<Label> labels_;  // by index
-  Status status_;
+// A family and values for some of its labels; null: for none. Trivial, and
+// never dangles: the values are never freed, like series. The same preset made
+// again is the same one.
+struct PresetView {
+  Family* family;
+  const PresetValues* values = nullptr;
 };
+
+// `base` with these, too. On a mistake, which is told, a refused family.
+PresetView AddPreset(const PresetView& base, const LabelPair* labels,
+                     size_t label_count) noexcept;
+
+// As FindOrAddSeries and FindOrAddSeriesByName, with the labels that are left.
+Series* FindPreset(const PresetView& preset, StringSpan rest) noexcept;
+Series* FindPresetByName(const PresetView& preset, const LabelPair* rest,
+                         size_t rest_count) noexcept;
+
+Status StatusOf(const Family* family);
 
 }  // namespace internal
 
 // What LabelledFamily::Preset() gives: the family as if it had only the labels
-// that are left. Look-ups copy nothing and cost about what the family's own
-// do. Any thread, and forked children. Copying it copies the values.
+// that are left. Two words: copy it freely, at namespace scope too. Look-ups
+// cost about what the family's own do. Any thread, and forked children.
 template <typename Instrument>
 class PresetFamily {
  public:
-  explicit PresetFamily(internal::PresetLabels labels) noexcept
-      : labels_(std::move(labels)) {}
+  explicit PresetFamily(const internal::PresetView& view) noexcept
+      : view_(view) {}
 
   // The labels that are left, by position, in the order of the family's.
   // Errors as of LabelledFamily::WithLabels.
@@ -67,26 +54,29 @@ class PresetFamily {
   Instrument WithLabels(const Values&... values) const noexcept {
     const std::string_view list[sizeof...(values) + 1] = {
         std::string_view(values)...};
-    return Instrument(labels_.Find(StringSpan(list, sizeof...(values))));
+    return Instrument(
+        internal::FindPreset(view_, StringSpan(list, sizeof...(values))));
   }
   Instrument WithLabelValues(StringSpan values) const noexcept {
-    return Instrument(labels_.Find(values));
+    return Instrument(internal::FindPreset(view_, values));
   }
   // By name, in any order.
   Instrument With(std::initializer_list<LabelPair> labels) const noexcept {
-    return Instrument(labels_.FindByName(labels.begin(), labels.size()));
+    return Instrument(
+        internal::FindPresetByName(view_, labels.begin(), labels.size()));
   }
 
   // Further labels.
   PresetFamily Preset(std::initializer_list<LabelPair> labels) const noexcept {
-    return PresetFamily(labels_.With(labels));
+    return PresetFamily(
+        internal::AddPreset(view_, labels.begin(), labels.size()));
   }
 
   // Ok, or what is wrong with the labels or the family.
-  Status status() const { return labels_.status(); }
+  Status status() const { return internal::StatusOf(view_.family); }
 
  private:
-  internal::PresetLabels labels_;
+  internal::PresetView view_;
 };
 
 }  // namespace tine

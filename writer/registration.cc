@@ -529,6 +529,29 @@ Family* RegisterFamily(const Definition& definition) noexcept {
   }
 }
 
+Family* RefuseLabel(const Family* family, std::string_view label,
+                    const char* what) noexcept {
+  try {
+    const Status status(ErrorCode::kWrongLabels,
+                        std::string(what) + ": " + Quoted(label) + " of " +
+                            Quoted(family->definition.name));
+    ProcessState* process = CurrentProcess();
+    bool is_new = false;
+    Family* refused = &g_disabled_family;
+    if (process != nullptr) {
+      SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
+      refused = lock.is_held() ? AddOrFindRefusedLocked(status, &is_new)
+                               : &g_disabled_family;
+    }
+    if (is_new) {
+      Complain(status.message().c_str(), "", 0);
+    }
+    return refused;
+  } catch (...) {
+    return &g_disabled_family;
+  }
+}
+
 Series* FindOrAddSeries(Family* family, StringSpan label_values) noexcept {
   ProcessState* process = CurrentProcess();
   if (process == nullptr || family == &g_disabled_family) {

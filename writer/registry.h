@@ -24,6 +24,7 @@
 
 namespace tine::internal {
 
+struct PresetValues;
 struct Series;
 
 // A registered family. Its views point into the registry's own memory.
@@ -42,6 +43,7 @@ struct Family {
   ErrorCode error_code = ErrorCode::kOk;
   const char* error_message = nullptr;
   Family* next = nullptr;
+  PresetValues* presets = nullptr;  // only under the lock
   // Where its FAMILY record is, in the file `published_file` of the process
   // with number `published_process`. Only under the lock.
   uint32_t published_process = 0;

@@ -42,7 +42,7 @@ void StateSet::ChangeFor(uint32_t state, Change change) const noexcept {
   times_.StoreAfter(block + address_.cell);
 }
 
-void StateSet::SetOnly(uint32_t state) const noexcept {
+void StateSet::SetOnlySlow(uint32_t state) const noexcept {
   ChangeFor(state, [state](internal::Cell* cell) {
     internal::StoreCell(cell, uint64_t{1} << state);
   });

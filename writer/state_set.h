@@ -36,7 +36,15 @@ class StateSet : public internal::Handle {
 
   // Makes this state true and all others false, as an enumeration has it: one
   // store.
-  void SetOnly(uint32_t state) const noexcept;
+  void SetOnly(uint32_t state) const noexcept {
+    internal::Cell* block = internal::SharedBlock(address_.chunk);
+    if (__builtin_expect(
+            block == nullptr || state >= state_count_ || times_.any(), 0)) {
+      SetOnlySlow(state);
+      return;
+    }
+    internal::StoreCell(block + address_.cell, uint64_t{1} << state);
+  }
   // Makes one state true or false: one atomic instruction.
   void Set(uint32_t state, bool is_true) const noexcept;
   // The same by name, which is looked for among the names.
@@ -58,6 +66,7 @@ class StateSet : public internal::Handle {
   // Changes the cell with `change(Cell*)`. No such state: a drop.
   template <typename Change>
   void ChangeFor(uint32_t state, Change change) const noexcept;
+  void SetOnlySlow(uint32_t state) const noexcept;
 
   uint32_t state_count_ = 0;
   internal::SetTimes times_;

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "tests/writer/writer_test_base.h"
@@ -11,6 +12,10 @@ namespace tine::testing {
 namespace {
 
 class PresetTest : public WriterTest {};
+
+// At exit, threads may still use one that is at namespace scope.
+static_assert(std::is_trivially_copyable_v<PresetFamily<Counter>> &&
+              std::is_trivially_destructible_v<PresetFamily<Counter>>);
 
 TEST_F(PresetTest, FindsTheSeriesOfTheWholeLabelSet) {
   Run([this] {
@@ -38,6 +43,22 @@ TEST_F(PresetTest, FindsTheSeriesOfTheWholeLabelSet) {
     EXPECT_EQ(family.WithLabels("GET", "200", "a").Value(), 9u);
     EXPECT_EQ(Read().at(0).series.size(), 1u);
     EXPECT_EQ(SumU64(Read(), "c_total{GET,200,a}"), 9u);
+  });
+}
+
+TEST_F(PresetTest, WorksInForkedChildrenToo) {
+  Run([this] {
+    const CounterFamily family("c_total", "c", {"method", "code"});
+    const auto get = family.Preset({{"method", "GET"}});
+    get.WithLabels("200").Increment();
+    const ChildOutcome child = RunInChild([&] {
+      get.WithLabels("200").Increment();
+      family.Preset({{"method", "GET"}}).WithLabels("200").Increment();
+      family.Preset({{"code", "404"}}).WithLabels("GET").Increment();
+    });
+    EXPECT_TRUE(child.HasExited(0)) << child.Description();
+    EXPECT_EQ(SumU64(Read(), "c_total{GET,200}"), 3u);
+    EXPECT_EQ(SumU64(Read(), "c_total{GET,404}"), 1u);
   });
 }
 
