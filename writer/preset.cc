@@ -17,6 +17,7 @@ namespace tine::internal {
 struct PresetValues {
   PresetValues* next = nullptr;
   uint64_t given = 0;  // bit i: label i
+  size_t given_count = 0;
   std::string_view* values() {
     return reinterpret_cast<std::string_view*>(this + 1);
   }
@@ -27,9 +28,6 @@ struct PresetValues {
 static_assert(kMaxLabelCount <= 64);
 
 namespace {
-
-// (More would take longer to fill than to look up.)
-constexpr size_t kFewLabels = 8;
 
 // False of one that was refused, or that a disabled writer has: then a label is
 // neither right nor wrong.
@@ -95,22 +93,17 @@ const PresetValues* FindOrAddLocked(Family* family, uint64_t given,
     text += values[i].size();
   }
   preset->given = given;
+  preset->given_count = static_cast<size_t>(__builtin_popcountll(given));
   preset->next = family->presets;
   family->presets = preset;
   return preset;
 }
 
-template <size_t max_count>
-Series* FindAmong(const PresetView& preset, StringSpan rest) noexcept {
-  std::string_view values[max_count];
-  const uint64_t given = GivenBy(preset);
-  const size_t count = preset.family->definition.label_names.size();
-  const std::string_view* next = rest.begin();
-  for (size_t i = 0; i < count; ++i) {
-    values[i] = IsGiven(given, i) ? preset.values->values()[i] : *next++;
-  }
-  return FindOrAddSeries(preset.family, StringSpan(values, count));
-}
+// Not filled beforehand, which would take longer than the look-up.
+union ValueBuffer {
+  ValueBuffer() {}
+  std::string_view values[kMaxLabelCount];
+};
 
 }  // namespace
 
@@ -153,19 +146,23 @@ PresetView AddPreset(const PresetView& base, const LabelPair* labels,
 }
 
 Series* FindPreset(const PresetView& preset, StringSpan rest) noexcept {
-  if (!HasDefinition(preset.family)) {
+  if (preset.values == nullptr) {
     return FindOrAddSeries(preset.family, rest);
   }
   const size_t count = preset.family->definition.label_names.size();
-  const auto given_count =
-      static_cast<size_t>(__builtin_popcountll(GivenBy(preset)));
-  if (given_count + rest.size() != count) {
+  if (preset.values->given_count + rest.size() != count) {
     NoteMistake("a look-up in a preset with the wrong number of label values",
                 preset.family);
     return nullptr;
   }
-  return count <= kFewLabels ? FindAmong<kFewLabels>(preset, rest)
-                             : FindAmong<kMaxLabelCount>(preset, rest);
+  ValueBuffer buffer;
+  const std::string_view* given = preset.values->values();
+  const std::string_view* next = rest.begin();
+  for (size_t i = 0; i < count; ++i) {
+    new (&buffer.values[i])
+        std::string_view(IsGiven(preset.values->given, i) ? given[i] : *next++);
+  }
+  return FindOrAddSeries(preset.family, StringSpan(buffer.values, count));
 }
 
 Series* FindPresetByName(const PresetView& preset, const LabelPair* rest,
