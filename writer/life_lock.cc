@@ -9,14 +9,13 @@
 #include <cerrno>
 
 #include "common/retry_if_interrupted.h"
+#include "writer/real_pages.h"
 
 namespace tine::internal {
 
 __thread bool t_is_forking TINE_TLS_MODEL = false;
 
 namespace {
-
-size_t PageBytes() { return static_cast<size_t>(::sysconf(_SC_PAGESIZE)); }
 
 // Returns when no fork is under way and none can begin: fork_guard.cc looks in
 // the other order. Bounded, since whoever is forking may wait, in a handler of

@@ -6,7 +6,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,20 +21,15 @@
 #include "writer/directory_space.h"
 #include "writer/life_lock.h"
 #include "writer/raised_signal.h"
+#include "writer/real_pages.h"
 #include "writer/written_cells.h"
 #include "writer/written_file.h"
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 
 namespace tine::internal {
 namespace {
 
 constexpr uint64_t kFirstRealBytes = 16 << 10;
 constexpr uint64_t kLeastReserveBytes = 64 << 10;
-
-uint64_t PageBytes() { return static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)); }
 
 uint64_t RoundUp(uint64_t bytes, uint64_t unit) {
   return (bytes + unit - 1) / unit * unit;
@@ -97,37 +91,6 @@ uint64_t ReserveBytes() {
   const uint64_t bytes =
       std::min({wanted_bytes, FileSizeLimit(), LimitOf(RLIMIT_AS) / 64});
   return bytes / PageBytes() * PageBytes();
-}
-
-// MADV_POPULATE_WRITE for kernels before 5.14: a system call that writes one
-// word to each page fails with EFAULT where a store would raise SIGBUS.
-bool PopulateBySystemCall(uint8_t* begin, uint64_t bytes) {
-  for (uint64_t at = 0; at < bytes; at += PageBytes()) {
-    if (::syscall(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, begin + at, 8) != 0) {
-      return false;
-    }
-    std::memset(begin + at, 0, 8);
-  }
-  return true;
-}
-
-// Backs these pages with memory and makes them writable, or leaves them
-// untouchable.
-bool MakePagesReal(uint8_t* begin, uint64_t bytes) {
-  if (RetryIfInterrupted([&] {
-        return ::mprotect(begin, bytes, PROT_READ | PROT_WRITE);
-      }) != 0) {
-    return false;
-  }
-  const int result = RetryIfInterrupted(
-      [&] { return ::madvise(begin, bytes, MADV_POPULATE_WRITE); });
-  if (result == 0 || (errno == EINVAL && PopulateBySystemCall(begin, bytes))) {
-    return true;
-  }
-  const int saved_errno = errno == EFAULT ? ENOSPC : errno;
-  ::mprotect(begin, bytes, PROT_NONE);
-  errno = saved_errno;
-  return false;
 }
 
 bool FillRandom(FileUuid* uuid) {
@@ -299,7 +262,7 @@ const char* TryCreate(MetricFile* file, SharedDescriptor* directory,
   }
   FillHeader(file->base, uuid, file->reserve_bytes);
   if (IsStoreWritten() &&
-      WriteBytes(*file, file->base, format::kHeaderBytes) != Written::kAll) {
+      WriteAt(*file, file->base, format::kHeaderBytes, 0) != Written::kAll) {
     return "cannot write to a metric file";
   }
   file->used = format::kHeaderBytes;

@@ -26,7 +26,7 @@ struct InitOptions {
   // The label `pid` of this process's gauges of mode kAll and kLiveAll; empty:
   // $TINE_WORKER_ID, else the pid.
   std::string_view worker_id;
-  // Where the numbers are kept. Not changed by a child for itself.
+  // Where the numbers are kept; wins over $TINE_STORE.
   Store store = Store::kDefault;
   // No line on stderr from here on, as with TINE_LOG=off.
   bool is_quiet = false;

@@ -85,7 +85,7 @@ Cell* RecordAppender::AppendCells(uint32_t slot, uint32_t chunk) {
 // The records first and then `used`, which a reader reads in the other order.
 bool RecordAppender::WriteRecords() {
   const uint64_t begin = file_->used;
-  Written written = WriteBytes(*file_, file_->base + begin, end_ - begin);
+  Written written = WriteAt(*file_, file_->base + begin, end_ - begin, begin);
   if (written == Written::kAll) {
     written = WriteAt(*file_, &end_, sizeof(end_),
                       format::kHeaderDynamicOffset +

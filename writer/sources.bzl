@@ -24,6 +24,8 @@ WRITER_SRCS = [
     "process_state.h",
     "raised_signal.cc",
     "raised_signal.h",
+    "real_pages.cc",
+    "real_pages.h",
     "record_appender.cc",
     "record_appender.h",
     "registration.cc",

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <ctime>
 
 #include "writer/cell_blocks.h"
@@ -200,14 +201,18 @@ void WrittenChange::Drop() noexcept {
 void WriteDropCounts(const MetricFile& file) noexcept {
   const SignalShield shield;
   const auto* header = file.dynamic();
-  WriteBytes(
-      file, &header->dropped_series,
-      sizeof(header->dropped_series) + sizeof(header->dropped_observations));
+  WriteAt(file, &header->dropped_series,
+          sizeof(header->dropped_series) + sizeof(header->dropped_observations),
+          format::kHeaderDynamicOffset +
+              offsetof(format::FileHeaderDynamic, dropped_series));
 }
 
 void WriteState(const MetricFile& file) noexcept {
   const SignalShield shield;
-  WriteBytes(file, &file.dynamic()->state, sizeof(file.dynamic()->state));
+  const auto* header = file.dynamic();
+  WriteAt(file, &header->state, sizeof(header->state),
+          format::kHeaderDynamicOffset +
+              offsetof(format::FileHeaderDynamic, state));
 }
 
 }  // namespace tine::internal

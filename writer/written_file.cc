@@ -27,15 +27,17 @@ static_assert(sizeof(long) == 8);
 // highest one.
 constexpr rlim_t kHighestDescriptor = 1024;
 constexpr rlim_t kDescriptorsBelowTheLimit = 64;
+// Not one of the standard three, which a program may have closed.
+constexpr int kLowestDescriptor = 3;
 
 int FirstHighDescriptor() {
   rlimit limit;
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    return 0;
+    return kLowestDescriptor;
   }
   const rlim_t end = std::min(limit.rlim_cur, kHighestDescriptor);
   return end < 2 * kDescriptorsBelowTheLimit
-             ? 0
+             ? kLowestDescriptor
              : static_cast<int>(end - kDescriptorsBelowTheLimit);
 }
 
@@ -64,18 +66,21 @@ void CloseDescriptor(FileDescriptor* descriptor) noexcept {
     return;
   }
   const int saved_errno = errno;
-  const int fd = descriptor->fd.exchange(-1, std::memory_order_relaxed);
+  const int fd = descriptor->fd.load(std::memory_order_relaxed);
   if (IsOurs(*descriptor, fd)) {
     ::close(fd);
   }
+  // Last, so that a child that is forked meanwhile closes it, too.
+  descriptor->fd.store(-1, std::memory_order_relaxed);
   errno = saved_errno;
 }
 
 Written WriteAt(const MetricFile& file, const void* from, uint64_t size_bytes,
                 uint64_t offset, bool may_be_pending) noexcept {
-  const int fd = file.descriptor->fd.load(std::memory_order_relaxed);
+  const FileDescriptor* descriptor = file.descriptor;
+  const int fd = descriptor->fd.load(std::memory_order_relaxed);
   const bool is_sealed = g_image.is_sealed.load(std::memory_order_relaxed);
-  if (!is_sealed && !IsOurs(*file.descriptor, fd)) {
+  if (!is_sealed && !IsOurs(*descriptor, fd)) {
     return Written::kNotOurs;
   }
   // RLIMIT_FSIZE may have been lowered since the file was made.
@@ -97,13 +102,6 @@ Written WriteAt(const MetricFile& file, const void* from, uint64_t size_bytes,
     size_bytes -= static_cast<uint64_t>(count);
   }
   return Written::kAll;
-}
-
-Written WriteBytes(const MetricFile& file, const void* begin,
-                   uint64_t size_bytes) noexcept {
-  const auto offset =
-      static_cast<uint64_t>(static_cast<const uint8_t*>(begin) - file.base);
-  return WriteAt(file, begin, size_bytes, offset);
 }
 
 void LoseFilesLocked(ProcessState* process) noexcept {

@@ -46,10 +46,6 @@ enum class Written {
 Written WriteAt(const MetricFile& file, const void* from, uint64_t size_bytes,
                 uint64_t offset, bool may_be_pending = true) noexcept;
 
-// The same of the file's own bytes in memory.
-Written WriteBytes(const MetricFile& file, const void* begin,
-                   uint64_t size_bytes) noexcept;
-
 // The program has closed our descriptor, and the collector will take the file
 // for that of a dead process: rightly, since all that was counted is in it. The
 // process goes on like a forked child, with a further file and from zero. The

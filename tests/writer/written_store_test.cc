@@ -385,6 +385,29 @@ TEST_F(WrittenStoreTest, NumberThatIsAnotherFilesNowIsLeftAlone) {
   });
 }
 
+// A program that has closed all it does not know, and the standard three, gets
+// none of the numbers that it expects from us.
+TEST_F(WrittenStoreTest, LowNumbersAreLeftToTheProgram) {
+  for (const rlim_t limit : {rlim_t{20}, rlim_t{1024}}) {
+    Run([this, limit] {
+      rlimit descriptors{};
+      ::getrlimit(RLIMIT_NOFILE, &descriptors);
+      descriptors.rlim_cur = limit;
+      ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &descriptors), 0);
+      const int out = ::dup(STDERR_FILENO);
+      ::close(STDERR_FILENO);
+      ::close(STDIN_FILENO);
+      const Counter counter("c_total", "c");
+      counter.Increment();
+      EXPECT_GE(OwnDescriptor(), limit < 100 ? 3 : 900);
+      EXPECT_EQ(::open("/dev/null", O_RDONLY), STDIN_FILENO);
+      EXPECT_EQ(::dup(out), STDERR_FILENO);
+      EXPECT_TRUE(IsHeld(NamesIn(dir_.path()).at(0)));
+      ::unlink(dir_.At(NamesIn(dir_.path()).at(0)).c_str());
+    });
+  }
+}
+
 TEST_F(WrittenStoreTest, ProgramThatClosesForEverStopsCountingAndSaysSo) {
   Run([this] {
     const Counter counter("c_total", "c");
