@@ -14,6 +14,13 @@ constexpr size_t kMaxNames = kMaxLabelCount + 1;
 
 }  // namespace
 
+bool internal::TellOnly(const Series* series) noexcept {
+  return StatusOf(series).ok() && ClearFamily(series->family, series) &&
+         ChangeSharedCell(series->address, SetTimes(), [](Cell* cell) {
+           StoreCell(cell, EncodeGaugeCell(1));
+         });
+}
+
 Info::Info(std::string_view name, std::string_view help,
            std::initializer_list<LabelPair> labels) noexcept {
   std::string_view names[kMaxNames];
@@ -38,16 +45,7 @@ bool Info::Set(std::initializer_list<LabelPair> labels) const noexcept {
   // Unset, so that it is not served yet.
   const internal::Series* series =
       internal::FindOrAddSeriesByName(family_, labels.begin(), labels.size());
-  if (series == nullptr || !StatusOf(series).ok()) {
-    return false;
-  }
-  if (!internal::ClearFamily(family_, series)) {
-    return false;
-  }
-  return internal::ChangeSharedCell(
-      series->address, internal::SetTimes(), [](internal::Cell* cell) {
-        internal::StoreCell(cell, EncodeGaugeCell(1));
-      });
+  return series != nullptr && internal::TellOnly(series);
 }
 
 Status Info::status() const {

@@ -8,6 +8,14 @@
 
 namespace tine {
 
+namespace internal {
+
+// Makes `series` the only one that its info family tells. False: it is not
+// told.
+bool TellOnly(const Series* series) noexcept;
+
+}  // namespace internal
+
 // What is told by labels alone, like a version: `name_info{labels} 1`. Its name
 // ends in "_info".
 //

@@ -8,7 +8,7 @@ import os
 
 
 class Definition(ctypes.Structure):
-    """tine_definition, in tine.h."""
+    """tine_definition of tine.h, without later fields: they are as if 0."""
     _fields_ = [('size', ctypes.c_size_t), ('type', ctypes.c_int32),
                 ('mode', ctypes.c_int32), ('name', ctypes.c_char_p),
                 ('help', ctypes.c_char_p), ('unit', ctypes.c_char_p),

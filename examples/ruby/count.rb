@@ -13,7 +13,7 @@ module Tine
 
   COUNTER = 1
   HISTOGRAM = 5
-  Definition = struct [ # tine_definition, in tine.h
+  Definition = struct [ # tine_definition of tine.h, without later fields: they are as if 0
     'size_t size', 'int32_t type', 'int32_t mode', 'char *name', 'char *help',
     'char *unit', 'void *label_names', 'size_t label_count', 'void *bounds',
     'size_t bound_count'

@@ -43,6 +43,10 @@ inline constexpr Instrument kHistogram = {format::MetricType::kHistogram,
                                           format::ValueKind::kF64};
 inline constexpr Instrument kSummary = {format::MetricType::kSummary,
                                         format::ValueKind::kF64};
+inline constexpr Instrument kStateSet = {format::MetricType::kStateSet,
+                                         format::ValueKind::kU64};
+inline constexpr Instrument kInfo = {format::MetricType::kInfo,
+                                     format::ValueKind::kF64};
 
 // Where TINE_DISABLE=1 asks for nothing to be counted, families have no
 // definition, and their series are all one, which counts nothing. That is no

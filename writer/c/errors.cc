@@ -23,10 +23,15 @@ static_assert(TINE_FILE_UNAVAILABLE ==
 static_assert(TINE_BUSY == static_cast<int>(ErrorCode::kBusy));
 static_assert(TINE_REMOVED == static_cast<int>(ErrorCode::kRemoved));
 static_assert(TINE_SHUT_DOWN == static_cast<int>(ErrorCode::kShutDown));
+static_assert(TINE_INVALID_STATE == static_cast<int>(ErrorCode::kInvalidState));
+static_assert(TINE_INVALID_TIME_TO_LIVE ==
+              static_cast<int>(ErrorCode::kInvalidTimeToLive));
 
 constexpr const char* kFeatures[] = {
     "counter",          "double_counter", "up_down_counter", "gauge",
-    "histogram",        "summary",        "remove",          "shutdown",
+    "histogram",        "summary",        "state_set",       "info",
+    "time_to_live",     "max_series",     "stores",          "remove",
+    "shutdown",
 #if !defined(TINE_GENERAL_DYNAMIC_TLS)
     "initial_exec_tls",
 #endif
@@ -91,6 +96,8 @@ const char* tine_error_name(tine_error error) {
     TINE_CASE(TINE_BUSY);
     TINE_CASE(TINE_REMOVED);
     TINE_CASE(TINE_SHUT_DOWN);
+    TINE_CASE(TINE_INVALID_STATE);
+    TINE_CASE(TINE_INVALID_TIME_TO_LIVE);
     TINE_CASE(TINE_NULL_ARGUMENT);
     TINE_CASE(TINE_INVALID_ARGUMENT);
     TINE_CASE(TINE_INVALID_VALUE);

@@ -1,11 +1,13 @@
 // Families and series of the C interface.
 
+#include <chrono>
 #include <vector>
 
 #include "common/metric_names.h"
 #include "writer/c/arguments.h"
 #include "writer/family.h"
 #include "writer/histogram.h"
+#include "writer/info.h"
 
 namespace tine::c {
 namespace {
@@ -48,19 +50,29 @@ Instrument InstrumentOf(int32_t type) {
       return kHistogram;
     case TINE_SUMMARY:
       return kSummary;
+    case TINE_STATE_SET:
+      return kStateSet;
+    case TINE_INFO:
+      return kInfo;
     default:
       return {};
   }
 }
 
+bool HasNull(const char* const* texts, size_t count) {
+  return std::any_of(texts, texts + count,
+                     [](const char* text) { return text == nullptr; });
+}
+
 // What is wrong with `definition` before its texts are looked at; null if
 // nothing is.
 const char* Problem(const tine_definition& definition, tine_error* error) {
-  const bool has_mode =
-      definition.type == TINE_GAUGE || definition.type == TINE_UP_DOWN_COUNTER;
+  const bool has_mode = definition.type == TINE_GAUGE ||
+                        definition.type == TINE_UP_DOWN_COUNTER ||
+                        definition.type == TINE_STATE_SET;
   *error = TINE_INVALID_ARGUMENT;
   if (InstrumentOf(definition.type).type == format::MetricType::kNone) {
-    return "tine_definition::type is no TINE_COUNTER ... TINE_SUMMARY";
+    return "tine_definition::type is no TINE_COUNTER ... TINE_INFO";
   }
   if (definition.mode < TINE_MODE_NONE ||
       definition.mode > TINE_MODE_LIVE_MOST_RECENT) {
@@ -76,11 +88,20 @@ const char* Problem(const tine_definition& definition, tine_error* error) {
   }
   if (!has_mode && definition.mode != TINE_MODE_NONE) {
     *error = TINE_INVALID_MODE;
-    return "only gauges and up-down counters have a mode";
+    return "only gauges, up-down counters and state sets have a mode";
   }
   if (definition.type != TINE_HISTOGRAM && definition.bound_count != 0) {
     *error = TINE_INVALID_BUCKETS;
     return "only histograms have bucket bounds";
+  }
+  if (definition.state_count >
+      (definition.type == TINE_STATE_SET ? format::kMaxStates : size_t{0})) {
+    *error = TINE_INVALID_STATE;
+    return "only state sets have states, at most 64";
+  }
+  if (definition.reserved != 0) {
+    *error = TINE_UNSUPPORTED;
+    return "tine_definition::reserved must be 0";
   }
   *error = TINE_NULL_ARGUMENT;
   if (definition.name == nullptr) {
@@ -92,10 +113,14 @@ const char* Problem(const tine_definition& definition, tine_error* error) {
   if (definition.bounds == nullptr && definition.bound_count != 0) {
     return "tine_definition::bounds is NULL";
   }
-  for (size_t i = 0; i < definition.label_count; ++i) {
-    if (definition.label_names[i] == nullptr) {
-      return "a name in tine_definition::label_names is NULL";
-    }
+  if (definition.state_names == nullptr && definition.state_count != 0) {
+    return "tine_definition::state_names is NULL";
+  }
+  if (HasNull(definition.label_names, definition.label_count)) {
+    return "a name in tine_definition::label_names is NULL";
+  }
+  if (HasNull(definition.state_names, definition.state_count)) {
+    return "a name in tine_definition::state_names is NULL";
   }
   *error = TINE_OK;
   return nullptr;
@@ -104,6 +129,8 @@ const char* Problem(const tine_definition& definition, tine_error* error) {
 internal::Family* RegisterChecked(const tine_definition& given) {
   const std::vector<std::string_view> labels(
       given.label_names, given.label_names + given.label_count);
+  const std::vector<std::string_view> states(
+      given.state_names, given.state_names + given.state_count);
   std::vector<double> bounds;
   if (given.type == TINE_HISTOGRAM) {
     bounds = given.bound_count == 0
@@ -113,13 +140,18 @@ internal::Family* RegisterChecked(const tine_definition& given) {
   }
   MetricOptions options;
   options.unit = TextOrNothing(given.unit);
+  options.time_to_live = std::chrono::milliseconds(given.time_to_live_ms);
+  options.max_series = given.max_series;
   const Instrument instrument = InstrumentOf(given.type);
+  const GaugeMode mode = given.type == TINE_INFO
+                             ? GaugeMode::kLiveMax
+                             : static_cast<GaugeMode>(given.mode);
   return internal::RegisterFamily(
       internal::Definition(given.name, TextOrNothing(given.help), labels,
                            options)
-          .OfType(instrument.type, instrument.kind,
-                  static_cast<GaugeMode>(given.mode))
-          .WithBounds(bounds));
+          .OfType(instrument.type, instrument.kind, mode)
+          .WithBounds(bounds)
+          .WithStates(states));
 }
 
 tine_error Register(const tine_definition* definition, bool must_be_single,
@@ -173,12 +205,10 @@ class Values {
     if (values == nullptr && count != 0) {
       return TINE_NULL_ARGUMENT;
     }
-    for (size_t i = 0; i < count; ++i) {
-      if (values[i] == nullptr) {
-        return TINE_NULL_ARGUMENT;
-      }
-      list_[i] = values[i];
+    if (HasNull(values, count)) {
+      return TINE_NULL_ARGUMENT;
     }
+    std::copy_n(values, count, list_);
     count_ = count;
     return TINE_OK;
   }
@@ -309,6 +339,30 @@ tine_error tine_remove(tine_family* family, const char* const* values,
   return tine::internal::RemoveSeries(FamilyOf(family), list.span())
              ? TINE_OK
              : TINE_LIMIT_REACHED;
+}
+
+tine_error tine_info_set(tine_family* family, const char* const* values,
+                         size_t value_count) {
+  if (IsShutDown()) {
+    return TINE_SHUT_DOWN;
+  }
+  if (family == nullptr) {
+    return TINE_NULL_ARGUMENT;
+  }
+  if (tine::c::IsUncounted(FamilyOf(family))) {
+    return TINE_OK;
+  }
+  if (FamilyOf(family)->definition.type != tine::c::kInfo.type) {
+    return TINE_WRONG_TYPE;
+  }
+  tine_series* series = nullptr;
+  const tine_error error =
+      tine_get_series(family, values, value_count, &series);
+  if (error != TINE_OK) {
+    return error;
+  }
+  return tine::internal::TellOnly(SeriesOf(series)) ? TINE_OK
+                                                    : TINE_LIMIT_REACHED;
 }
 
 tine_error tine_clear(tine_family* family) {

@@ -8,6 +8,7 @@
 #include "writer/family.h"
 #include "writer/gauge.h"
 #include "writer/histogram.h"
+#include "writer/state_set.h"
 
 namespace {
 
@@ -27,6 +28,11 @@ tine_error InvalidValue() {
 CellAddress SecondCell(const tine_series* series) {
   const CellAddress first = SeriesOf(series)->address;
   return {first.chunk, first.cell + 1};
+}
+
+// Where nothing is counted, no state is wrong.
+bool IsStateOf(const tine::StateSet& states, uint32_t state) {
+  return state < states.state_count() || !states.is_valid();
 }
 
 // Reads a series of `instrument` by `read`, if there are places for what it
@@ -130,6 +136,27 @@ tine_error tine_summary_observe(tine_series* series, double value) {
   return TINE_OK;
 }
 
+tine_error tine_state_set_set_only(tine_series* series, uint32_t state) {
+  const tine_error error = CheckSeries(SeriesOf(series), tine::c::kStateSet);
+  if (error != TINE_OK) {
+    return error;
+  }
+  const tine::StateSet states(SeriesOf(series));
+  states.SetOnly(state);
+  return IsStateOf(states, state) ? TINE_OK : TINE_INVALID_VALUE;
+}
+
+tine_error tine_state_set_set(tine_series* series, uint32_t state,
+                              int32_t is_true) {
+  const tine_error error = CheckSeries(SeriesOf(series), tine::c::kStateSet);
+  if (error != TINE_OK) {
+    return error;
+  }
+  const tine::StateSet states(SeriesOf(series));
+  states.Set(state, is_true != 0);
+  return IsStateOf(states, state) ? TINE_OK : TINE_INVALID_VALUE;
+}
+
 tine_error tine_counter_value(const tine_series* series, uint64_t* value) {
   return ReadInto(series, tine::c::kCounter, value != nullptr,
                   [&](const auto* found) {
@@ -178,6 +205,18 @@ tine_error tine_summary_value(const tine_series* series, uint64_t* count,
                     *count = tine::internal::ReadU64(found->address);
                     *sum = tine::internal::ReadF64(SecondCell(series));
                   });
+}
+
+tine_error tine_state_set_value(const tine_series* series, uint32_t state,
+                                int32_t* is_true) {
+  bool is_state = false;
+  const tine_error error = ReadInto(series, tine::c::kStateSet,
+                                    is_true != nullptr, [&](const auto* found) {
+                                      const tine::StateSet states(found);
+                                      is_state = IsStateOf(states, state);
+                                      *is_true = states.IsTrue(state) ? 1 : 0;
+                                    });
+  return error == TINE_OK && !is_state ? TINE_INVALID_VALUE : error;
 }
 
 }  // extern "C"

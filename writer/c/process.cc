@@ -19,6 +19,12 @@ constexpr size_t kOldestStatusBytes = 4464;
 static_assert(sizeof(tine_options) >= kOldestOptionsBytes);
 static_assert(sizeof(tine_writer_status) >= kOldestStatusBytes);
 
+static_assert(TINE_STORE_DEFAULT == static_cast<int>(tine::Store::kDefault));
+static_assert(TINE_STORE_MAPPED == static_cast<int>(tine::Store::kMapped));
+static_assert(TINE_STORE_WRITTEN == static_cast<int>(tine::Store::kWritten));
+static_assert(TINE_STORE_MEMORY == static_cast<int>(tine::Store::kMemory));
+static_assert(TINE_STORE_NONE == static_cast<int>(tine::Store::kNone));
+
 tine_error Init(const tine_options* given, char* message, size_t message_size) {
   tine_options options = tine_options();
   if (given != nullptr) {
@@ -31,8 +37,9 @@ tine_error Init(const tine_options* given, char* message, size_t message_size) {
                   message, message_size);
     }
   }
-  if (options.reserved != 0) {
-    return Tell(TINE_UNSUPPORTED, "tine_options::reserved must be 0", message,
+  if (options.store < TINE_STORE_DEFAULT || options.store > TINE_STORE_NONE) {
+    return Tell(TINE_INVALID_ARGUMENT,
+                "tine_options::store is no TINE_STORE_...", message,
                 message_size);
   }
   if (options.log != TINE_LOG_FROM_ENVIRONMENT && options.log != TINE_LOG_OFF) {
@@ -43,6 +50,7 @@ tine_error Init(const tine_options* given, char* message, size_t message_size) {
   init.directory = TextOrNothing(options.directory);
   init.worker_id = TextOrNothing(options.worker_id);
   init.is_quiet = options.log == TINE_LOG_OFF;
+  init.store = static_cast<tine::Store>(options.store);
   if (options.process_label_count > tine::kMaxLabelCount) {
     return Tell(TINE_INVALID_LABEL, "a process has at most 64 labels", message,
                 message_size);
@@ -74,6 +82,8 @@ void FillStatus(tine_writer_status* given) {
   filled->dropped_observations = status.dropped_observations;
   filled->children_without_file = status.children_without_file;
   filled->file_bytes = status.file_bytes;
+  filled->failed_writes = status.failed_writes;
+  filled->store = static_cast<int32_t>(status.store);
   WriteText(status.directory.c_str(), filled->directory,
             sizeof(filled->directory));
   WriteText(status.files.empty() ? "" : status.files.front().c_str(),

@@ -54,19 +54,21 @@ typedef struct tine_series tine_series;
 typedef int32_t tine_error;
 enum {
   TINE_OK = 0,
-  TINE_INVALID_NAME = 1,      /* metric name, unit or help text */
-  TINE_INVALID_LABEL = 2,     /* a label name, or two alike, or too many */
-  TINE_INVALID_BUCKETS = 3,   /* too many, not ascending, not finite */
-  TINE_INVALID_MODE = 4,      /* a gauge mode that this metric cannot have */
-  TINE_CONFLICT = 5,          /* the name has a different definition already */
-  TINE_WRONG_LABELS = 6,      /* the wrong number of label values */
-  TINE_ALREADY_STARTED = 7,   /* this process has its metric file already */
-  TINE_LIMIT_REACHED = 8,     /* no memory or no room; see tine_get_series() */
-  TINE_FILE_UNAVAILABLE = 9,  /* no metric file can be made (yet) */
-  TINE_BUSY = 10,             /* another thread was in the way for a second */
-  TINE_REMOVED = 11,          /* the series was removed: it is not served */
-  TINE_SHUT_DOWN = 12,        /* tine_shutdown() was called */
-  TINE_NULL_ARGUMENT = 64,    /* a pointer that is needed is NULL */
+  TINE_INVALID_NAME = 1,     /* metric name, unit or help text */
+  TINE_INVALID_LABEL = 2,    /* a label name, or two alike, or too many */
+  TINE_INVALID_BUCKETS = 3,  /* too many, not ascending, not finite */
+  TINE_INVALID_MODE = 4,     /* a gauge mode that this metric cannot have */
+  TINE_CONFLICT = 5,         /* the name has a different definition already */
+  TINE_WRONG_LABELS = 6,     /* the wrong number of label values */
+  TINE_ALREADY_STARTED = 7,  /* this process has its metric file already */
+  TINE_LIMIT_REACHED = 8,    /* no memory or no room; see tine_get_series() */
+  TINE_FILE_UNAVAILABLE = 9, /* no metric file can be made (yet) */
+  TINE_BUSY = 10,            /* another thread was in the way for a second */
+  TINE_REMOVED = 11,         /* the series was removed: it is not served */
+  TINE_SHUT_DOWN = 12,       /* tine_shutdown() was called */
+  TINE_INVALID_STATE = 13,   /* of a state set: none, too many, two alike */
+  TINE_INVALID_TIME_TO_LIVE = 14, /* negative, or not of a gauge or state set */
+  TINE_NULL_ARGUMENT = 64,        /* a pointer that is needed is NULL */
   TINE_INVALID_ARGUMENT = 65, /* an enum value or struct size that is none */
   TINE_INVALID_VALUE = 66,    /* NaN, or a negative amount for a counter */
   TINE_UNSUPPORTED = 67,      /* a struct says more than this library knows */
@@ -82,12 +84,15 @@ enum {
   TINE_UP_DOWN_COUNTER = 3, /* whole things that come and go, add-only */
   TINE_GAUGE = 4,           /* a value that is set */
   TINE_HISTOGRAM = 5,
-  TINE_SUMMARY = 6 /* count and sum, no quantiles */
+  TINE_SUMMARY = 6,   /* count and sum, no quantiles */
+  TINE_STATE_SET = 7, /* which of up to 64 named states are true */
+  TINE_INFO = 8       /* told by labels alone: `x_info{version="1"} 1` */
 };
 
-/* What the values of several processes become: gauges, which need one, and
- * up-down counters (TINE_MODE_SUM or TINE_MODE_LIVE_SUM). The live modes forget
- * a process as soon as it is gone. */
+/* What the values of several processes become: gauges, which need one, state
+ * sets (all but the minima) and up-down counters (TINE_MODE_SUM or
+ * TINE_MODE_LIVE_SUM). The live modes forget a process as soon as it is gone.
+ */
 enum {
   TINE_MODE_NONE = 0,
   TINE_MODE_ALL = 1, /* one series each, with a label `pid` */
@@ -102,6 +107,15 @@ enum {
   TINE_MODE_LIVE_MOST_RECENT = 10
 };
 
+/* Where the numbers are kept. docs/STORES.md says when to take which. */
+enum {
+  TINE_STORE_DEFAULT = 0, /* $TINE_STORE, else mapped */
+  TINE_STORE_MAPPED = 1,
+  TINE_STORE_WRITTEN = 2, /* a file without a mapping: a microsecond a count */
+  TINE_STORE_MEMORY = 3,  /* this process alone sees them */
+  TINE_STORE_NONE = 4     /* every call does nothing */
+};
+
 /* Lines on stderr: at most one for each kind of trouble. */
 enum {
   TINE_LOG_FROM_ENVIRONMENT = 0, /* unless TINE_LOG=off */
@@ -111,7 +125,7 @@ enum {
 typedef struct tine_definition {
   size_t size;  /* sizeof(tine_definition) */
   int32_t type; /* TINE_COUNTER ... */
-  int32_t mode; /* TINE_MODE_...: gauges and up-down counters alone */
+  int32_t mode; /* TINE_MODE_... of what needs one; else TINE_MODE_NONE */
   const char* name;
   const char* help; /* NULL: none */
   const char* unit; /* "seconds", "bytes": the end of the name. NULL: none */
@@ -119,6 +133,15 @@ typedef struct tine_definition {
   size_t label_count;
   const double* bounds; /* of a histogram: upper bounds, ascending, without */
   size_t bound_count;   /* +Inf. 0: .005 .01 .025 .05 .1 .25 .5 1 2.5 5 10 */
+  const char* const* state_names; /* of a state set: numbered from 0 */
+  size_t state_count;
+  /* Of a gauge or state set: one that was not set for so long is absent until
+   * it is set again. 0: for ever. */
+  int64_t time_to_live_ms;
+  /* How many label sets this process may have at a time; further ones count in
+   * the overflow series. 0: as many as there is room for. */
+  uint32_t max_series;
+  uint32_t reserved;
 } tine_definition;
 
 typedef struct tine_label {
@@ -137,8 +160,8 @@ typedef struct tine_options {
   /* The label `pid` of gauges of the modes ALL and LIVE_ALL. NULL:
    * $TINE_WORKER_ID, else the pid. */
   const char* worker_id;
-  int32_t log; /* TINE_LOG_... */
-  int32_t reserved;
+  int32_t log;   /* TINE_LOG_... */
+  int32_t store; /* TINE_STORE_... */
 } tine_options;
 
 typedef struct tine_writer_status {
@@ -148,10 +171,13 @@ typedef struct tine_writer_status {
   uint64_t dropped_series; /* went to an overflow series */
   uint64_t dropped_observations; /* were not counted anywhere */
   uint64_t children_without_file;
-  uint64_t file_bytes;  /* memory behind the files */
-  char directory[4096]; /* where the files are */
-  char file[64];        /* the first one's name; "": none */
-  char last_error[256]; /* "": none */
+  uint64_t file_bytes;    /* memory behind the files */
+  char directory[4096];   /* where the files are */
+  char file[64];          /* the first one's name; "": none */
+  char last_error[256];   /* "": none */
+  uint64_t failed_writes; /* with TINE_STORE_WRITTEN */
+  int32_t store;          /* TINE_STORE_... */
+  int32_t reserved;
 } tine_writer_status;
 
 /* ---- The library ---- */
@@ -160,8 +186,9 @@ typedef struct tine_writer_status {
 const char* tine_version(void);
 /* 1 if this build has what the name says, else 0: "counter",
  * "double_counter", "up_down_counter", "gauge", "histogram", "summary",
- * "remove", "shutdown", "initial_exec_tls". For what may come with a later
- * version. Signal-safe. Sealed. */
+ * "state_set", "info", "time_to_live", "max_series", "stores", "remove",
+ * "shutdown", "initial_exec_tls". For what may come with a later version.
+ * Signal-safe. Sealed. */
 int32_t tine_has_feature(const char* name);
 /* "TINE_CONFLICT"; "TINE_ERROR_UNKNOWN" for what is no error code. Static.
  * Signal-safe. Sealed. */
@@ -197,8 +224,9 @@ tine_error tine_status(tine_writer_status* status);
 /* ---- Metrics ---- */
 
 /* Registers a metric, or finds it again. *family is NULL after an error.
- * Errors: TINE_INVALID_NAME, _LABEL, _BUCKETS, _MODE, TINE_CONFLICT,
- * TINE_LIMIT_REACHED (10000 families; no memory). Not signal-safe. */
+ * Errors: TINE_INVALID_NAME, _LABEL, _BUCKETS, _MODE, _STATE, _TIME_TO_LIVE,
+ * TINE_CONFLICT, TINE_LIMIT_REACHED (10000 families; no memory). Not
+ * signal-safe. */
 tine_error tine_register(const tine_definition* definition,
                          tine_family** family, char* message,
                          size_t message_size);
@@ -231,11 +259,19 @@ tine_error tine_series_status(const tine_series* series, char* message,
  * series). Not signal-safe. */
 tine_error tine_remove(tine_family* family, const char* const* values,
                        size_t value_count);
-/* All series that are there when it is called. Errors: TINE_LIMIT_REACHED (some
- * are left). Not signal-safe. */
+/* What an info tells, and nothing else from here on: its label values, in the
+ * order of the label names. A scrape in the very moment may find neither the
+ * old nor the new, or both. A forked child tells nothing until it calls this.
+ * Errors: TINE_WRONG_TYPE, TINE_WRONG_LABELS, TINE_LIMIT_REACHED (no room: it
+ * is not told). Any thread, but not two at once. Not signal-safe. */
+tine_error tine_info_set(tine_family* family, const char* const* values,
+                         size_t value_count);
+/* Removes all series that are there when it is called. Errors:
+ * TINE_LIMIT_REACHED (some are left). Not signal-safe. */
 tine_error tine_clear(tine_family* family);
 
-/* ---- Counting. All signal-safe; sealed. ---- */
+/* ---- Counting. All signal-safe; sealed (but for TINE_STORE_WRITTEN, where
+ * each count is pwrite64(2) and no other call). ---- */
 
 tine_error tine_counter_add(tine_series* series, uint64_t amount);
 /* TINE_INVALID_VALUE: negative, NaN, infinite; dropped and counted. */
@@ -251,6 +287,13 @@ tine_error tine_gauge_set_to_current_time(tine_series* series);
 tine_error tine_histogram_observe(tine_series* series, double value);
 tine_error tine_summary_observe(tine_series* series, double value);
 
+/* Makes a state true and all others false. TINE_INVALID_VALUE: there is no
+ * state of that number; dropped and counted. */
+tine_error tine_state_set_set_only(tine_series* series, uint32_t state);
+/* Makes one state true (not 0) or false. Errors as above. */
+tine_error tine_state_set_set(tine_series* series, uint32_t state,
+                              int32_t is_true);
+
 /* ---- What this process has counted, for its own tests. Signal-safe; sealed.
  * ---- */
 
@@ -264,6 +307,10 @@ tine_error tine_histogram_value(const tine_series* series, uint64_t* count,
                                 double* sum);
 tine_error tine_summary_value(const tine_series* series, uint64_t* count,
                               double* sum);
+
+/* TINE_INVALID_VALUE: there is no state of that number. */
+tine_error tine_state_set_value(const tine_series* series, uint32_t state,
+                                int32_t* is_true);
 
 #ifdef __cplusplus
 } /* extern "C" */

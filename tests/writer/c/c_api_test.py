@@ -28,6 +28,9 @@ b_bucket{le="+Inf"} 1
 b_sum 0.07
 b_count 1
 c_total 42
+capped_total{l="__overflow__"} 1
+capped_total{l="a"} 1
+capped_total{l="b"} 1
 d_total 0.5
 g_all{pid="PID"} 1
 g_max 0.75
@@ -46,7 +49,11 @@ requests_total{code="200",method="GET"} 3
 requests_total{code="201",method="PUT"} 0
 s_sum 3
 s_count 1
+stays 1
 u -7
+worker_state{worker_state="busy"} 1
+worker_state{worker_state="draining"} 1
+worker_state{worker_state="idle"} 0
 '''.splitlines()
 
 
@@ -93,13 +100,14 @@ class CApiTest(unittest.TestCase):
             self, HOSTS['shared'], 'everything', stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, env=self.environment(C_HOST_STAYS='1'))
         self.assertEqual(host.stdout.readline(), 'ready\n')
-        live = [line for line in self.scrape() if line.startswith('live_')]
+        live = [line for line in self.scrape()
+                if line.startswith(('live_', 'build_info'))]
         self.assertEqual(live, [
-            'live_all{pid="%d"} 5' % host.pid, 'live_max 8', 'live_min 7',
+            'build_info{version="2"} 1', 'live_all{pid="%d"} 5' % host.pid, 'live_max 8', 'live_min 7',
             'live_most_recent 9', 'live_sum 6'])
         host.stdin.close()
         self.assertEqual(host.wait(programs.TIMEOUT_S), 0)
-        self.assertNotIn('live_', ''.join(self.scrape()))
+        self.assertNotRegex(''.join(self.scrape()), 'live_|build_info')
 
     def test_options_of_init_are_used(self):
         def check(kind):
@@ -107,6 +115,19 @@ class CApiTest(unittest.TestCase):
                                    C_HOST_DIR=self.directory)
             self.assertEqual(result.stderr, '')
             self.assertEqual(self.scrape(), ['g_all{app="c",pid="w7"} 1'])
+        self.in_each_kind(check)
+
+    def test_stores_keep_what_they_are_for(self):
+        def check(kind):
+            self.run_host(kind, 'in-memory')
+            self.run_host(kind, 'none')
+            self.assertEqual(os.listdir(self.directory), [])
+            self.run_host(kind, 'written')
+            lines = self.scrape()
+            for line in ('c_total 3', 'h_count 1', 'g 1',
+                         'worker_state{worker_state="busy"} 1',
+                         'requests_total{code="200",method="GET"} 3'):
+                self.assertIn(line, lines)
         self.in_each_kind(check)
 
     def test_children_count_in_files_of_their_own(self):

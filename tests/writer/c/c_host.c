@@ -159,6 +159,71 @@ static void use_labels(void) {
   EXPECT(family == NULL && strstr(message, "help") != NULL);
 }
 
+static void set_states(void) {
+  static const char* const states[] = {"idle", "busy", "draining"};
+  tine_definition d = definition(TINE_STATE_SET, "worker_state");
+  tine_series* series = NULL;
+  int32_t is_true = 7;
+  EXPECT(tine_register_single(&d, &series, NULL, 0) == TINE_INVALID_MODE);
+  d.mode = TINE_MODE_MAX;
+  EXPECT(tine_register_single(&d, &series, NULL, 0) == TINE_INVALID_STATE);
+  d.state_names = states;
+  d.state_count = 3;
+  series = single(d);
+  EXPECT(tine_state_set_set(series, 0, 1) == TINE_OK);
+  EXPECT(tine_state_set_set_only(series, 1) == TINE_OK);
+  EXPECT(tine_state_set_set(series, 2, 1) == TINE_OK);
+  EXPECT(tine_state_set_set(series, 3, 1) == TINE_INVALID_VALUE);
+  EXPECT(tine_state_set_set_only(series, UINT32_MAX) == TINE_INVALID_VALUE);
+  EXPECT(tine_state_set_value(series, 0, &is_true) == TINE_OK && is_true == 0);
+  EXPECT(tine_state_set_value(series, 2, &is_true) == TINE_OK && is_true == 1);
+  EXPECT(tine_state_set_value(series, 3, &is_true) == TINE_INVALID_VALUE);
+}
+
+static void tell_infos(void) {
+  static const char* const names[] = {"version"};
+  static const char* const old_one[] = {"1"};
+  static const char* const new_one[] = {"2"};
+  tine_definition d = definition(TINE_INFO, "build_info");
+  tine_family* family = NULL;
+  d.label_names = names;
+  d.label_count = 1;
+  EXPECT(tine_register(&d, &family, NULL, 0) == TINE_OK);
+  EXPECT(tine_info_set(family, old_one, 1) == TINE_OK);
+  EXPECT(tine_info_set(family, old_one, 0) == TINE_WRONG_LABELS);
+  EXPECT(tine_info_set(family, new_one, 1) == TINE_OK);
+}
+
+static void reach_limits(void) {
+  static const char* const names[] = {"l"};
+  static const char* const values[] = {"a", "b", "c"};
+  tine_definition d = definition(TINE_COUNTER, "capped_total");
+  tine_family* family = NULL;
+  tine_series* series = NULL;
+  int i;
+  d.time_to_live_ms = 1000;
+  EXPECT(tine_register(&d, &family, NULL, 0) == TINE_INVALID_TIME_TO_LIVE);
+  d.time_to_live_ms = 0;
+  d.label_names = names;
+  d.label_count = 1;
+  d.max_series = 2;
+  EXPECT(tine_register(&d, &family, NULL, 0) == TINE_OK);
+  for (i = 0; i < 3; ++i) {
+    const tine_error error = tine_get_series(family, values + i, 1, &series);
+    EXPECT(error == (i < 2 ? TINE_OK : TINE_LIMIT_REACHED));
+    EXPECT(tine_counter_add(series, 1) == TINE_OK);
+  }
+  EXPECT(tine_series_status(series, NULL, 0) == TINE_LIMIT_REACHED);
+
+  d = definition(TINE_GAUGE, "gone");
+  d.mode = TINE_MODE_MAX;
+  d.time_to_live_ms = 1;
+  EXPECT(tine_gauge_set(single(d), 1) == TINE_OK);
+  d.name = "stays";
+  d.time_to_live_ms = 86400000;
+  EXPECT(tine_gauge_set(single(d), 1) == TINE_OK);
+}
+
 /* What does not fit the library's structs is refused, and the rest is not. */
 static void grow_structs(void) {
   struct {
@@ -170,6 +235,10 @@ static void grow_structs(void) {
     uint64_t later;
   } newer_status;
   tine_series* series = NULL;
+  newer.known.size = 72; /* of the first version, which had no max_series */
+  newer.known.max_series = 1;
+  EXPECT(tine_register_single(&newer.known, &series, NULL, 0) == TINE_OK);
+  newer.known.max_series = 0;
   newer.known.size = sizeof newer;
   EXPECT(tine_register_single(&newer.known, &series, NULL, 0) == TINE_OK);
   newer.later = 1;
@@ -203,6 +272,30 @@ static void initialise(void) {
   EXPECT(strcmp(status.directory, options.directory) == 0);
   EXPECT(strstr(status.file, ".tine") != NULL && status.file_bytes > 0);
   EXPECT(status.last_error[0] == '\0');
+}
+
+static void use_store(int32_t store) {
+  tine_options options;
+  tine_writer_status status;
+  tine_series* series;
+  uint64_t count = 0;
+  memset(&options, 0, sizeof options);
+  options.size = sizeof options;
+  options.store = store;
+  EXPECT(tine_init(&options, NULL, 0) == TINE_OK);
+  series = single(definition(TINE_COUNTER, "c_total"));
+  EXPECT(tine_counter_add(series, 3) == TINE_OK);
+  EXPECT(tine_histogram_observe(single(definition(TINE_HISTOGRAM, "h")), 1) ==
+         TINE_OK);
+  EXPECT(tine_gauge_set(gauge("g", TINE_MODE_MAX), 1) == TINE_OK);
+  EXPECT(tine_counter_value(series, &count) == TINE_OK);
+  EXPECT(count == 3);
+  use_labels();
+  set_states();
+  tell_infos();
+  status.size = sizeof status;
+  EXPECT(tine_status(&status) == TINE_OK && status.store == store);
+  EXPECT(status.failed_writes == 0);
 }
 
 /* Three children of one parent, by a handle from before the fork. */
@@ -314,6 +407,8 @@ static void count_nothing(void) {
   EXPECT(tine_series_status(series, NULL, 0) == TINE_OK);
   EXPECT(tine_remove(family, values, 1) == TINE_OK);
   EXPECT(tine_clear(family) == TINE_OK);
+  EXPECT(tine_state_set_set(series, 99, 1) == TINE_OK);
+  EXPECT(tine_info_set(family, values, 1) == TINE_OK);
   EXPECT(tine_after_fork(NULL, 0) == TINE_OK);
   EXPECT(tine_init(NULL, NULL, 0) == TINE_OK);
 }
@@ -326,10 +421,24 @@ int main(int argc, char** argv) {
   if (strcmp(what, "everything") == 0) {
     count_everything();
     use_labels();
+    set_states();
+    tell_infos();
+    reach_limits();
     grow_structs();
   } else if (strcmp(what, "init") == 0) {
     initialise();
     EXPECT(tine_gauge_set(gauge("g_all", TINE_MODE_ALL), 1) == TINE_OK);
+  } else if (strcmp(what, "written") == 0) {
+    use_store(TINE_STORE_WRITTEN);
+  } else if (strcmp(what, "in-memory") == 0) {
+    use_store(TINE_STORE_MEMORY);
+  } else if (strcmp(what, "none") == 0) {
+    tine_options options;
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    options.store = TINE_STORE_NONE;
+    EXPECT(tine_init(&options, NULL, 0) == TINE_OK);
+    count_nothing();
   } else if (strcmp(what, "fork") == 0) {
     fork_children();
   } else if (strcmp(what, "signals") == 0) {

@@ -15,7 +15,8 @@ from tests.writer.c import tine_header
 OK, SHUT_DOWN, NULL_ARGUMENT, WRONG_TYPE = 0, 12, 64, 68
 HUGE = 2 ** 64 - 1
 TYPES = {'counter': 1, 'double_counter': 2, 'up_down_counter': 3, 'gauge': 4,
-         'histogram': 5, 'summary': 6}
+         'histogram': 5, 'summary': 6, 'state_set': 7}
+INFO = 8
 # These answer at any time, and with no error code.
 CONSTANT = {'tine_version', 'tine_has_feature', 'tine_error_name'}
 RANDOM_CALLS = 20_000
@@ -28,7 +29,11 @@ class Definition(ctypes.Structure):
                 ('label_names', ctypes.POINTER(ctypes.c_char_p)),
                 ('label_count', ctypes.c_size_t),
                 ('bounds', ctypes.POINTER(ctypes.c_double)),
-                ('bound_count', ctypes.c_size_t)]
+                ('bound_count', ctypes.c_size_t),
+                ('state_names', ctypes.POINTER(ctypes.c_char_p)),
+                ('state_count', ctypes.c_size_t),
+                ('time_to_live_ms', ctypes.c_int64),
+                ('max_series', ctypes.c_uint32), ('reserved', ctypes.c_uint32)]
 
 
 class Options(ctypes.Structure):
@@ -36,7 +41,7 @@ class Options(ctypes.Structure):
                 ('process_labels', ctypes.c_void_p),
                 ('process_label_count', ctypes.c_size_t),
                 ('worker_id', ctypes.c_char_p), ('log', ctypes.c_int32),
-                ('reserved', ctypes.c_int32)]
+                ('store', ctypes.c_int32)]
 
 
 def strings(*texts):
@@ -64,14 +69,23 @@ class Cases:
         assert self.library.tine_register(
             ctypes.byref(definition), ctypes.byref(family), None, 0) == OK
         self.family = family
+        definition = self.definition('counter', b'n_info', type=INFO,
+                                     label_names=labels, label_count=1)
+        self.info = ctypes.c_void_p()
+        assert self.library.tine_register(
+            ctypes.byref(definition), ctypes.byref(self.info), None, 0) == OK
         self.status = ctypes.create_string_buffer(8192)
         ctypes.cast(self.status, ctypes.POINTER(ctypes.c_size_t))[0] = 8192
 
     @staticmethod
     def definition(kind, name, **more):
         fields = {'size': ctypes.sizeof(Definition), 'type': TYPES[kind],
-                  'mode': 3 if kind in ('gauge', 'up_down_counter') else 0,
-                  'name': name, **more}
+                  'mode': 0, 'name': name}
+        if kind in ('gauge', 'up_down_counter', 'state_set'):
+            fields['mode'] = 3
+        if kind == 'state_set':
+            fields.update(state_names=strings(b'on', b'off'), state_count=2)
+        fields.update(more)
         return Definition(**fields)
 
     def single(self, kind):
@@ -100,6 +114,13 @@ class Cases:
             'tine_series_status': (self.series['counter'], *self.to_message),
             'tine_remove': (self.family, value, size_t(1)),
             'tine_clear': (self.family,),
+            'tine_info_set': (self.info, value, size_t(1)),
+            'tine_state_set_set': (self.series['state_set'],
+                                   ctypes.c_uint32(1), ctypes.c_int32(1)),
+            'tine_state_set_set_only': (self.series['state_set'],
+                                        ctypes.c_uint32(1)),
+            'tine_state_set_value': (self.series['state_set'],
+                                     ctypes.c_uint32(1), out),
             'tine_gauge_set': (self.series['gauge'], ctypes.c_double(1)),
             'tine_gauge_add': (self.series['gauge'], ctypes.c_double(1)),
             'tine_gauge_set_to_current_time': (self.series['gauge'],),
@@ -111,6 +132,8 @@ class Cases:
                       'up_down_counter': ctypes.c_int64(-1)}.get(
                           kind, ctypes.c_double(1))
             series = self.series[kind]
+            if kind == 'state_set':
+                continue
             if kind in ('histogram', 'summary'):
                 cases['tine_%s_observe' % kind] = (series, number)
                 cases['tine_%s_value' % kind] = (series, out, second)
@@ -131,7 +154,8 @@ class Cases:
                 Options(size=0), Options(size=HUGE),
                 Options(size=ctypes.sizeof(Options), log=-1),
                 Options(size=ctypes.sizeof(Options), log=99),
-                Options(size=ctypes.sizeof(Options), reserved=1),
+                Options(size=ctypes.sizeof(Options), store=-1),
+                Options(size=ctypes.sizeof(Options), store=5),
                 Options(size=ctypes.sizeof(Options), process_label_count=3),
                 Options(size=ctypes.sizeof(Options), process_label_count=HUGE,
                         process_labels=ctypes.addressof(self.no_label)),
@@ -147,12 +171,19 @@ class Cases:
                 'mode': (-1, 0, 11, 256, -2 ** 31),
                 'label_count': (1, 65, HUGE), 'bound_count': (1, 512, HUGE),
                 'name': (None, b'', b'1n', b'\xff', b'n' * 2000),
-                'help': (b'\xff',), 'unit': (b'\xff', b'seconds'),
+                'state_count': (1, 65, HUGE), 'time_to_live_ms': (-1, -2 ** 63),
+                'reserved': (1,), 'help': (b'\xff',), 'unit': (b'\xff', b'seconds'),
             }.items() for number in numbers]
         definitions += [ctypes.byref(self.definition(
             'counter', b'n', label_names=strings(*labels),
             label_count=len(labels)))
             for labels in ((None,), (b'le',), (b'a', b'a'), (b'\xff',))]
+        definitions += [ctypes.byref(self.definition(
+            'state_set', b'n', state_names=strings(*states),
+            state_count=len(states)))
+            for states in ((), (None,), (b'',), (b'a', b'a'), (b'\xff',))]
+        definitions += [ctypes.byref(self.definition('gauge', b'n', type=INFO)),
+                        ctypes.byref(self.definition('state_set', b'n', mode=5))]
         bounds = (ctypes.c_double * 2)(2, 1)
         definitions.append(ctypes.byref(self.definition(
             'histogram', b'n', bounds=bounds, bound_count=2)))
@@ -172,23 +203,33 @@ class Cases:
             (family, value, size_t(HUGE)),
             (family, strings(b'never seen'), size_t(1))]
         cases['tine_clear'] = [(None,)]
+        cases['tine_info_set'] = [
+            (None, value, size_t(1)), (self.family, value, size_t(1)),
+            (self.info, None, size_t(1)), (self.info, cut, size_t(1)),
+            (self.info, value, size_t(0)), (self.info, value, size_t(HUGE))]
         cases['tine_series_status'] = [(None, *self.to_message)]
         small = ctypes.create_string_buffer(8192)
         cases['tine_status'] = [(None,), (small,)]
         for name, arguments in self.working().items():
             kind = name[len('tine_'):].rpartition('_')[0]
-            if name.startswith('tine_gauge_'):
-                kind = 'gauge'
+            for longer in ('gauge', 'state_set'):
+                if name.startswith('tine_%s_' % longer):
+                    kind = longer
             if kind not in TYPES:
                 continue
             for other in [None] + [self.series[it] for it in TYPES if it != kind]:
                 cases[name].append((other, *arguments[1:]))
             if name.endswith('_value'):
-                for i in range(1, len(arguments)):
+                for i in range(2 if kind == 'state_set' else 1, len(arguments)):
                     cases[name].append((*arguments[:i], None,
                                         *arguments[i + 1:]))
             elif kind in ('double_counter', 'histogram', 'summary'):
                 cases[name].append((arguments[0], ctypes.c_double(float('nan'))))
+        for name in ('tine_state_set_set', 'tine_state_set_set_only',
+                     'tine_state_set_value'):
+            arguments = self.working()[name]
+            cases[name] += [(arguments[0], ctypes.c_uint32(it), *arguments[2:])
+                            for it in (2, 63, 64, 2 ** 32 - 1)]
         cases['tine_double_counter_add'] += [
             (self.series['double_counter'], ctypes.c_double(it))
             for it in (-1, float('inf'))]
@@ -209,15 +250,16 @@ def check_errors():
             assert error != OK, (name, arguments)
             assert cases.call('tine_error_name', (error,)) != b'TINE_ERROR_UNKNOWN'
     assert cases.call('tine_has_feature', (None,)) == 0
-    for number in (-1, 13, 63, 71, 2 ** 31 - 1, -2 ** 31):
+    for number in (-1, 15, 63, 71, 2 ** 31 - 1, -2 ** 31):
         assert cases.call('tine_error_name', (number,)) == b'TINE_ERROR_UNKNOWN'
     for kind in TYPES:
         other = cases.series['summary' if kind == 'counter' else 'counter']
-        verb = 'observe' if kind in ('histogram', 'summary') else 'add'
+        verb = {'histogram': 'observe', 'summary': 'observe',
+                'state_set': 'set'}.get(kind, 'add')
         name = 'tine_%s_%s' % (kind, verb)
         arguments = cases.working()[name]
-        assert cases.call(name, (other, arguments[1])) == WRONG_TYPE, name
-        assert cases.call(name, (None, arguments[1])) == NULL_ARGUMENT, name
+        assert cases.call(name, (other, *arguments[1:])) == WRONG_TYPE, name
+        assert cases.call(name, (None, *arguments[1:])) == NULL_ARGUMENT, name
     for name, arguments in cases.working().items():
         if name not in CONSTANT:
             assert cases.call(name, arguments) == OK, name
