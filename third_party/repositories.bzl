@@ -23,6 +23,8 @@ def _dependency_impl(ctx):
     if _is_from_system(ctx):
         for path, overlay in ctx.attr.system_files.items():
             ctx.symlink(Label(overlay), path)
+        for path, source in ctx.attr.system_sources.items():
+            ctx.symlink(source, path)
         ctx.file("WORKSPACE", "workspace(name = %r)\n" % ctx.attr.name)
         return
     if not ctx.attr.url:
@@ -47,6 +49,9 @@ _dependency = repository_rule(
         "strip_prefix": attr.string(),
         "system_files": attr.string_dict(
             doc = "Path in the repository to label of the overlay.",
+        ),
+        "system_sources": attr.string_dict(
+            doc = "Path in the repository to a directory of the system.",
         ),
         "url": attr.string(doc = "Empty: the system is the only provider."),
     },
@@ -110,6 +115,7 @@ def tine_repositories():
         sha256 = "81964fe578e9bd7c94dfdb09c8e4d6e6759e19967e397dbea48d1c10e45d0df2",
         strip_prefix = "googletest-release-1.12.1",
         system_files = {"BUILD.bazel": "//third_party:system/googletest.BUILD"},
+        system_sources = {"src": "/usr/src/googletest"},
         url = "https://github.com/google/googletest/archive/refs/tags/release-1.12.1.tar.gz",
     )
     _dependency(

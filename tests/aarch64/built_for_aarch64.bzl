@@ -24,7 +24,10 @@ _aarch64_transition = transition(
 
 def _built_for_aarch64_impl(ctx):
     files = depset(transitive = [target[DefaultInfo].files for target in ctx.attr.targets])
-    return [DefaultInfo(files = files, runfiles = ctx.runfiles(transitive_files = files))]
+    runfiles = ctx.runfiles(transitive_files = files)
+    for target in ctx.attr.targets:
+        runfiles = runfiles.merge(target[DefaultInfo].default_runfiles)
+    return [DefaultInfo(files = files, runfiles = runfiles)]
 
 built_for_aarch64 = rule(
     implementation = _built_for_aarch64_impl,

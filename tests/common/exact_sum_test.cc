@@ -12,7 +12,11 @@ namespace tine {
 namespace {
 
 // 113 bits: more than the 106 that are claimed.
+#if defined(__aarch64__)
+using Float128 = long double;
+#else
 __extension__ typedef __float128 Float128;
+#endif
 
 ExactSum SumOf(const std::vector<double>& values) {
   ExactSum sum;
