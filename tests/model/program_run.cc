@@ -49,6 +49,10 @@ std::string TypeOf(const MergedFamily& family) {
       return "histogram";
     case MetricType::kSummary:
       return "summary";
+    case MetricType::kStateSet:
+      return "stateset";
+    case MetricType::kInfo:
+      return "info";
     case MetricType::kNone:
       break;
   }
