@@ -103,13 +103,17 @@ void LastWordsOfClosedFiles(bool has_thread) {
 void OnlyFilesOverTheLimitAreOpenedAgain(bool has_thread) {
   WatchBench bench(has_thread, kNoRescanMs, /*max_open_files=*/8);
   const Files files = MakeFiles(&bench, 40);
-  bench.Text();
-  bench.Text();
-  const uint64_t before = bench.statistics().files.reopens;
-  for (int i = 0; i < 10; ++i) {
-    bench.Text();
+  // The thread may still have news of how the files were made to look after,
+  // for which it opens some of them.
+  uint64_t reopens = 0;
+  for (int attempt = 0; attempt < 100 && reopens != 10 * (40 - 5); ++attempt) {
+    const uint64_t before = bench.statistics().files.reopens;
+    for (int i = 0; i < 10; ++i) {
+      bench.Text();
+    }
+    reopens = bench.statistics().files.reopens - before;
   }
-  EXPECT_EQ(bench.statistics().files.reopens - before, 10u * (40 - 5));
+  EXPECT_EQ(reopens, 10u * (40 - 5));
 }
 
 void UnlinkedOpenFilesAreReadOn(bool has_thread) {
