@@ -67,20 +67,6 @@ Opinion OpinionOf(const Share& share) {
   return {TypeOf(share.metric), ModeOf(share.metric), share.metric.help};
 }
 
-// A gauge that was never set, was removed, or whose mode forgets the dead is
-// not there.
-bool IsPresent(const Share& share) {
-  switch (share.metric.instrument) {
-    case Instrument::kGauge:
-      return share.is_set && !share.is_removed &&
-             (share.is_live || !share.metric.is_live_mode);
-    case Instrument::kUpDownCounter:
-      return !share.is_removed && (share.is_live || !share.metric.is_live_mode);
-    default:
-      return true;
-  }
-}
-
 // ---- One series -------------------------------------------------------------
 
 double SumOf(const std::vector<Share>& shares) {
@@ -108,6 +94,19 @@ double LeastOf(const std::vector<Share>& shares, double sign) {
   return least;
 }
 
+// Of worker and successor, with one `pid` label, the living or later one; else
+// who has set it last.
+const Share& WinnerOf(const std::vector<Share>& shares) {
+  const bool is_recent = shares[0].metric.rule == "mostrecent";
+  return *std::max_element(shares.begin(), shares.end(),
+                           [is_recent](const Share& a, const Share& b) {
+                             return is_recent
+                                        ? a.set_order < b.set_order
+                                        : std::tie(a.is_live, a.file_order) <
+                                              std::tie(b.is_live, b.file_order);
+                           });
+}
+
 double GaugeOf(const std::vector<Share>& shares) {
   const std::string& rule = shares[0].metric.rule;
   if (rule == "sum") {
@@ -116,17 +115,7 @@ double GaugeOf(const std::vector<Share>& shares) {
   if (rule == "min" || rule == "max") {
     return LeastOf(shares, rule == "min" ? 1 : -1);
   }
-  const bool is_recent = rule == "mostrecent";
-  return std::max_element(shares.begin(), shares.end(),
-                          [is_recent](const Share& a, const Share& b) {
-                            return is_recent
-                                       ? a.set_order < b.set_order
-                                       // One `pid` label: a worker and its
-                                       // successor.
-                                       : std::tie(a.is_live, a.file_order) <
-                                             std::tie(b.is_live, b.file_order);
-                          })
-      ->number;
+  return WinnerOf(shares).number;
 }
 
 // How many observations the writer knows to be <= bound: those up to its
@@ -165,6 +154,7 @@ ServedSeries Merge(const std::vector<Share>& shares,
       series.value = SumOf(shares);
       break;
     case Instrument::kGauge:
+    case Instrument::kInfo:
       series.value = GaugeOf(shares);
       break;
     case Instrument::kHistogram:
@@ -175,8 +165,33 @@ ServedSeries Merge(const std::vector<Share>& shares,
         series.count = AddCounts(series.count, share.whole);
       }
       break;
+    case Instrument::kStateSet:  // MergeStates
+      break;
   }
   return series;
+}
+
+// All states that any writer of this one set knows. Who wins does so with all
+// of its states, and those that it does not know are false.
+void MergeStates(const std::vector<Share>& shares, ServedFamily* family) {
+  const Share& winner = WinnerOf(shares);
+  for (const Share& share : shares) {
+    double& value = family->series[LabelsText(share.labels)].value;
+    if (share.metric.rule == "sum") {
+      value += share.number;
+    } else if (share.metric.rule == "max") {
+      value = std::max(value, share.number);
+    } else if (share.file_order == winner.file_order) {
+      value = share.number;
+    }
+  }
+}
+
+// The labels of the whole set.
+std::string LabelsOfSet(const Share& share) {
+  Labels labels = share.labels;
+  labels.erase(share.metric.name);
+  return LabelsText(labels);
 }
 
 // ---- One family -------------------------------------------------------------
@@ -212,13 +227,19 @@ ServedFamily FamilyOf(const Opinion& opinion, const std::vector<Share>& shares,
   for (const Share& share : shares) {
     if (IsPresent(share) && TypeOf(share.metric) == opinion.type &&
         ModeOf(share.metric) == opinion.mode) {
-      by_labels[LabelsText(share.labels)].push_back(share);
+      by_labels[share.state.empty() ? LabelsText(share.labels)
+                                    : LabelsOfSet(share)]
+          .push_back(share);
       bounds.insert(share.metric.bounds.begin(), share.metric.bounds.end());
     }
   }
   family.bounds.assign(bounds.begin(), bounds.end());
   for (const auto& [labels, same] : by_labels) {
-    family.series[labels] = Merge(same, family.bounds);
+    if (same[0].metric.instrument == Instrument::kStateSet) {
+      MergeStates(same, &family);
+    } else {
+      family.series[labels] = Merge(same, family.bounds);
+    }
   }
   return family;
 }
@@ -308,8 +329,32 @@ std::string TypeOf(const Metric& metric) {
       return "histogram";
     case Instrument::kSummary:
       return "summary";
+    case Instrument::kStateSet:
+      return "stateset";
+    case Instrument::kInfo:
+      return "info";
   }
   return "";
+}
+
+// What was removed is not there, nor what its mode forgets with the dead, nor
+// what was never set: a state set without a time has all states false then.
+bool IsPresent(const Share& share) {
+  const Metric& metric = share.metric;
+  const bool is_left =
+      !share.is_removed && (share.is_live || !metric.is_live_mode);
+  switch (metric.instrument) {
+    case Instrument::kGauge:
+    case Instrument::kInfo:
+      return is_left && share.is_set;
+    case Instrument::kStateSet:
+      return is_left && (share.is_set || (metric.rule != "mostrecent" &&
+                                          !metric.has_time_to_live));
+    case Instrument::kUpDownCounter:
+      return is_left;
+    default:
+      return true;
+  }
 }
 
 std::string KeyOf(const Share& share) {

@@ -1,8 +1,10 @@
 #include "tests/model/instruments.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <thread>
 #include <variant>
+#include <vector>
 
 #include "writer/tine.h"
 
@@ -26,14 +28,23 @@ GaugeMode ModeOf(const Metric& metric) {
 }
 
 using AnyHandle = std::variant<Counter, DoubleCounter, UpDownCounter, Gauge,
-                               Histogram, Summary>;
+                               Histogram, Summary, StateSet>;
 using AnyFamily =
     std::variant<CounterFamily, DoubleCounterFamily, UpDownCounterFamily,
-                 GaugeFamily, HistogramFamily, SummaryFamily>;
+                 GaugeFamily, HistogramFamily, SummaryFamily, StateSetFamily>;
+
+// Longer than any test, and than any computer runs: it never ends.
+constexpr std::chrono::hours kLongTime{24 * 365 * 20};
 
 AnyFamily Register(const Metric& metric) {
   const std::string_view labels[] = {"l"};
   const StringSpan names(labels, 1);
+  const std::vector<std::string_view> states(metric.states.begin(),
+                                             metric.states.end());
+  MetricOptions options;
+  if (metric.has_time_to_live) {
+    options.time_to_live = kLongTime;
+  }
   switch (metric.instrument) {
     case Instrument::kCounter:
       return CounterFamily(metric.name, metric.help, names);
@@ -43,10 +54,15 @@ AnyFamily Register(const Metric& metric) {
       return UpDownCounterFamily(metric.name, metric.help, names,
                                  ModeOf(metric));
     case Instrument::kGauge:
-      return GaugeFamily(metric.name, metric.help, names, ModeOf(metric));
+      return GaugeFamily(metric.name, metric.help, names, ModeOf(metric),
+                         options);
     case Instrument::kHistogram:
       return HistogramFamily(metric.name, metric.help, names, metric.bounds);
+    case Instrument::kStateSet:
+      return StateSetFamily(metric.name, metric.help, names, states,
+                            ModeOf(metric), options);
     case Instrument::kSummary:
+    case Instrument::kInfo:  // Tell
       break;
   }
   return SummaryFamily(metric.name, metric.help, names);
@@ -79,6 +95,13 @@ struct Change {
     histogram.Observe(number());
   }
   void operator()(const Summary& summary) const { summary.Observe(number()); }
+  void operator()(const StateSet& states) const {
+    if (step.verb() == "only") {
+      states.SetOnly(step.value());
+    } else {
+      states.Set(step.value(), step.verb() == "raise");
+    }
+  }
 };
 
 }  // namespace
@@ -136,8 +159,24 @@ Instruments::Handle* Instruments::HandleOf(const Step& step) {
   return handle.get();
 }
 
+// Whoever tells it first defines it: forked children go on with it.
+bool Instruments::Tell(const Step& step) {
+  const std::string label = step.label();
+  const auto known = infos_.find(step.metric());
+  if (known != infos_.end()) {
+    return known->second.Set({{"l", label}});
+  }
+  const Metric metric = MetricOf(step.metric(), variant_);
+  const Info info(metric.name, metric.help, {{"l", label}});
+  infos_.emplace(step.metric(), info);
+  return info.status().ok();
+}
+
 bool Instruments::Do(const Step& step) {
   const std::string& verb = step.verb();
+  if (verb == "tell") {
+    return Tell(step);
+  }
   if (verb == "clear") {
     for (auto it = handles_.begin(); it != handles_.end();) {
       it =

@@ -10,6 +10,7 @@
 
 #include "tests/model/metrics.h"
 #include "tests/model/program.h"
+#include "writer/info.h"
 
 namespace tine::model {
 
@@ -19,8 +20,8 @@ class Instruments {
   explicit Instruments(int variant);
   ~Instruments();
 
-  // One of touch, add, thread, set, observe, remove, clear. False: there was
-  // nothing to remove.
+  // One of touch, add, thread, set, observe, only, raise, lower, tell, remove,
+  // clear. False: there was nothing to remove.
   bool Do(const Step& step);
 
  private:
@@ -29,11 +30,13 @@ class Instruments {
 
   Family* FamilyOf(const std::string& metric);
   Handle* HandleOf(const Step& step);
+  bool Tell(const Step& step);
 
   const int variant_;
   std::map<std::string, std::unique_ptr<Family>> families_;
   std::map<std::pair<std::string, std::string>, std::unique_ptr<Handle>>
       handles_;
+  std::map<std::string, Info> infos_;
 };
 
 }  // namespace tine::model

@@ -13,19 +13,23 @@ namespace {
 constexpr int kAgeHours = 2;
 constexpr int kMostHours = 10;
 
-bool IsGauge(const Metric& metric) {
-  return metric.instrument == Instrument::kGauge ||
-         metric.instrument == Instrument::kUpDownCounter;
-}
-
 bool IsWhole(const Metric& metric) {
   return metric.instrument == Instrument::kCounter ||
          metric.instrument == Instrument::kUpDownCounter;
 }
 
+bool IsSettable(const Metric& metric) {
+  return metric.instrument == Instrument::kGauge ||
+         metric.instrument == Instrument::kStateSet;
+}
+
 bool IsObserved(const Metric& metric) {
   return metric.instrument == Instrument::kHistogram ||
          metric.instrument == Instrument::kSummary;
+}
+
+bool Knows(const Metric& metric, const std::string& state) {
+  return std::count(metric.states.begin(), metric.states.end(), state) != 0;
 }
 
 uint64_t WholeOf(const Step& step) {
@@ -48,6 +52,21 @@ void Observe(double value, Share* share) {
   ++share->buckets[bucket];
 }
 
+// A state that there is not changes nothing.
+void SetState(const Step& step, uint64_t set_order, Share* share) {
+  if (!Knows(share->metric, step.value())) {
+    return;
+  }
+  const bool is_it = share->state == step.value();
+  if (step.verb() == "only") {
+    share->number = is_it ? 1 : 0;
+  } else if (is_it) {
+    share->number = step.verb() == "raise" ? 1 : 0;
+  }
+  share->is_set = true;
+  share->set_order = set_order;
+}
+
 // The labels that the share of a process is served with: an empty label is
 // none, and the metric's own label wins against the process's.
 Labels LabelsOf(const Share& share, const std::string& label,
@@ -56,6 +75,9 @@ Labels LabelsOf(const Share& share, const std::string& label,
   labels["l"] = label;
   if (share.metric.rule == "all") {
     labels["pid"] = pid;
+  }
+  if (!share.state.empty()) {
+    labels[share.metric.name] = share.state;
   }
   for (auto it = labels.begin(); it != labels.end();) {
     it = it->second.empty() ? labels.erase(it) : std::next(it);
@@ -96,15 +118,27 @@ bool Model::Accepts(const Step& step) const {
 bool Model::AcceptsChange(const Step& step, const Process& process) const {
   const std::string& verb = step.verb();
   const Metric metric = MetricOf(step.metric(), process.variant);
+  if ((verb == "tell") != (metric.instrument == Instrument::kInfo)) {
+    return false;
+  }
+  // Whether a child that looks up what its parent had has used it, too.
+  const bool is_use_open =
+      !process.has_file &&
+      process.registry.count({metric.name, step.label()}) != 0;
   if (verb == "remove" || verb == "clear") {
     // Whose opinion counts of x_total when a part of its series has gone is
     // left open.
     return metric.name != "x_total";
   }
   if (verb == "touch") {
-    // Whether a child that looks up what its parent had has used it, too.
-    return process.has_file ||
-           process.registry.count({metric.name, step.label()}) == 0;
+    return !is_use_open;
+  }
+  if (verb == "tell") {
+    return true;
+  }
+  if (verb == "only" || verb == "raise" || verb == "lower") {
+    return metric.instrument == Instrument::kStateSet &&
+           (Knows(metric, step.value()) || !is_use_open);
   }
   if (verb == "set") {
     return metric.instrument == Instrument::kGauge;
@@ -112,15 +146,17 @@ bool Model::AcceptsChange(const Step& step, const Process& process) const {
   if (verb == "observe") {
     return IsObserved(metric);
   }
-  if (IsObserved(metric) || metric.rule == "mostrecent" ||
+  if (IsObserved(metric) || metric.instrument == Instrument::kStateSet ||
+      metric.rule == "mostrecent" ||
       (verb == "thread" && (!IsWhole(metric) || process.is_clone))) {
     return false;
   }
   // A count that wraps in its own process is damage.
   Process copy = process;
-  const Share* share = Find({metric.name, step.label()}, &copy);
-  return metric.instrument != Instrument::kCounter || share == nullptr ||
-         share->whole <= std::numeric_limits<uint64_t>::max() - WholeOf(step);
+  const std::vector<Share*> found = Find({metric.name, step.label()}, &copy);
+  return metric.instrument != Instrument::kCounter || found.empty() ||
+         found[0]->whole <=
+             std::numeric_limits<uint64_t>::max() - WholeOf(step);
 }
 
 // ---- Processes --------------------------------------------------------------
@@ -143,16 +179,14 @@ std::string Model::Do(const Step& step) {
     } else if (verb == "remove") {
       return Remove(name, process) ? "ok" : "no";
     } else if (verb == "clear") {
-      const std::set<Name> known = process->registry;
-      for (const Name& other : known) {
-        if (other.first == name.first) {
-          Remove(other, process);
-        }
-      }
+      Clear(name.first, Name(), process);
     } else if (verb == "touch") {
       Touch(name, process);
     } else {
       Touch(name, process);
+      if (verb == "tell") {
+        Clear(name.first, name, process);
+      }
       Change(step, process);
     }
   }
@@ -204,28 +238,35 @@ bool Model::HasFile(int process) const {
 
 // ---- Series -----------------------------------------------------------------
 
-Share* Model::Find(const Name& name, Process* process) {
+// Several of a state set.
+std::vector<Share*> Model::Find(const Name& name, Process* process) {
+  std::vector<Share*> found;
   for (Share& share : process->shares) {
     if (share.metric.name == name.first && share.label == name.second &&
         !share.is_removed) {
-      return &share;
+      found.push_back(&share);
     }
   }
-  return nullptr;
+  return found;
 }
 
 void Model::Put(const Name& name, Process* process) {
   Share share;
   share.metric = MetricOf(name.first, process->variant);
   share.label = name.second;
-  share.labels =
-      LabelsOf(share, name.second, process->labels,
-               process->worker.empty() ? process->pid : process->worker);
   share.is_live = true;
   share.buckets.resize(share.metric.bounds.size() + 1);
   share.file_order = process->file_order;
   share.birth_ns = process->birth_ns;
-  process->shares.push_back(share);
+  const std::vector<std::string> no_states = {""};
+  for (const std::string& state :
+       share.metric.states.empty() ? no_states : share.metric.states) {
+    share.state = state;
+    share.labels =
+        LabelsOf(share, name.second, process->labels,
+                 process->worker.empty() ? process->pid : process->worker);
+    process->shares.push_back(share);
+  }
 }
 
 // The first touch makes the file and brings along what the process knows.
@@ -243,27 +284,36 @@ void Model::Touch(const Name& name, Process* process) {
 }
 
 void Model::Change(const Step& step, Process* process) {
-  Share* share = Find({step.metric(), step.label()}, process);
-  switch (share->metric.instrument) {
-    case Instrument::kCounter:
-      share->whole += WholeOf(step);
-      break;
-    case Instrument::kUpDownCounter:
-      share->net += std::atoll(step.value().c_str());
-      break;
-    case Instrument::kDoubleCounter:
-      share->number += NumberOf(step);
-      break;
-    case Instrument::kGauge:
-      share->number =
-          (step.verb() == "add" ? share->number : 0) + NumberOf(step);
-      share->is_set = true;
-      share->set_order = ++set_count_;
-      break;
-    case Instrument::kHistogram:
-    case Instrument::kSummary:
-      Observe(NumberOf(step), share);
-      break;
+  ++set_count_;
+  for (Share* share : Find({step.metric(), step.label()}, process)) {
+    switch (share->metric.instrument) {
+      case Instrument::kCounter:
+        share->whole += WholeOf(step);
+        break;
+      case Instrument::kUpDownCounter:
+        share->net += std::atoll(step.value().c_str());
+        break;
+      case Instrument::kDoubleCounter:
+        share->number += NumberOf(step);
+        break;
+      case Instrument::kGauge:
+        share->number =
+            (step.verb() == "add" ? share->number : 0) + NumberOf(step);
+        share->is_set = true;
+        share->set_order = set_count_;
+        break;
+      case Instrument::kHistogram:
+      case Instrument::kSummary:
+        Observe(NumberOf(step), share);
+        break;
+      case Instrument::kStateSet:
+        SetState(step, set_count_, share);
+        break;
+      case Instrument::kInfo:
+        share->number = 1;
+        share->is_set = true;
+        break;
+    }
   }
 }
 
@@ -271,17 +321,27 @@ bool Model::Remove(const Name& name, Process* process) {
   if (process->registry.erase(name) == 0) {
     return false;
   }
-  Share* share = Find(name, process);
-  if (share != nullptr) {
+  for (Share* share : Find(name, process)) {
     share->is_removed = true;
   }
   return true;
 }
 
+// All series of the metric but one.
+void Model::Clear(const std::string& metric, const Name& kept,
+                  Process* process) {
+  const std::set<Name> known = process->registry;
+  for (const Name& name : known) {
+    if (name.first == metric && name != kept) {
+      Remove(name, process);
+    }
+  }
+}
+
 // ---- Folding ----------------------------------------------------------------
 
-// A gauge's value expires an hour after the last fold that knew of it. (An
-// up-down counter is not set.)
+// What is set expires an hour after the last fold that knew of it. (An up-down
+// counter is not set.)
 void Model::Expire() {
   std::map<std::string, int> last_hours;
   for (const Archived& archived : archive_) {
@@ -290,8 +350,7 @@ void Model::Expire() {
   }
   archive_.erase(std::remove_if(archive_.begin(), archive_.end(),
                                 [&](const Archived& archived) {
-                                  return archived.share.metric.instrument ==
-                                             Instrument::kGauge &&
+                                  return IsSettable(archived.share.metric) &&
                                          last_hours.at(KeyOf(archived.share)) <
                                              hour_;
                                 }),
@@ -310,16 +369,12 @@ void Model::Fold() {
         kept.push_back(share);
         continue;
       }
-      // What was removed of a gauge is gone already, as is what a live mode
-      // forgets, or was never set.
-      const bool leaves_nothing =
-          IsGauge(share.metric) &&
-          (share.is_removed || share.metric.is_live_mode ||
-           (share.metric.instrument == Instrument::kGauge && !share.is_set));
-      if (!leaves_nothing) {
-        archive_.push_back({share, hour_});
-        archive_.back().share.is_live = false;
-        archive_.back().share.is_removed = false;
+      // What is gone already leaves nothing.
+      Share left = share;
+      left.is_live = false;
+      if (IsPresent(left)) {
+        left.is_removed = false;
+        archive_.push_back({left, hour_});
       }
     }
     process.shares = kept;

@@ -57,11 +57,13 @@ class Model {
 
   bool AcceptsChange(const Step& step, const Process& process) const;
   const Process* FindAlive(int number) const;
-  static Share* Find(const Name& name, Process* process);
+  static std::vector<Share*> Find(const Name& name, Process* process);
   static void Put(const Name& name, Process* process);
   void Touch(const Name& name, Process* process);
   void Change(const Step& step, Process* process);
   static bool Remove(const Name& name, Process* process);
+  static void Clear(const std::string& metric, const Name& kept,
+                    Process* process);
   void Begin(const Step& step);
   void Fork(const Step& step);
   void End(Process* process);

@@ -43,6 +43,14 @@ constexpr Mutant kMutants[] = {
     {"never_leaves", "RemovedByAll"},
     {"never_expires", "Expiry"},
     {"up_down_counters_are_gauges", "Expiry"},
+    {"first_states_win", "StatesOfTheLast"},
+    {"sets_are_one", "StatesOfTheLast"},
+    {"recent_states_never_unset", "StatesOfTheLast"},
+    {"unknown_states_stay", "StatesOfWorkerAndSuccessor"},
+    {"one_bit_for_all_states", "StatesAddUp"},
+    {"dead_infos_stay", "InfosOfTheLiving"},
+    {"left_time_is_a_date", "TimesToLive"},
+    {"never_set_is_old", "TimesToLive"},
 };
 
 // A child, so that the next test has no mistake.

@@ -23,6 +23,8 @@ constexpr Verb kVerbs[] = {
     {"clone", 3, true, true, false},     {"touch", 4, true, false, true},
     {"add", 5, true, false, true},       {"thread", 5, true, false, true},
     {"set", 5, true, false, true},       {"observe", 5, true, false, true},
+    {"only", 5, true, false, true},      {"raise", 5, true, false, true},
+    {"lower", 5, true, false, true},     {"tell", 4, true, false, true},
     {"remove", 4, true, false, true},    {"clear", 3, true, false, true},
     {"kill", 2, true, false, false},     {"exit", 2, true, false, false},
     {"tick", 1, false, false, false},    {"fold", 1, false, false, false},

@@ -24,6 +24,10 @@ inline constexpr int kMaxProcesses = 8;
 //   thread P METRIC LABEL VALUE   the same by a thread of its own
 //   set P METRIC LABEL VALUE (gauges)
 //   observe P METRIC LABEL VALUE (histograms, summaries)
+//   only P METRIC LABEL STATE    (state sets) this one is true
+//   raise P METRIC LABEL STATE   it is true, whatever else is
+//   lower P METRIC LABEL STATE   it is not
+//   tell P METRIC LABEL      (infos) instead of what it has told before
 //   remove P METRIC LABEL
 //   clear P METRIC
 //   kill P                   SIGKILL

@@ -20,9 +20,9 @@ class Generator {
   explicit Generator(uint64_t seed) : random_(seed) {
     for (size_t count = 1 + Below(3); count != 0; --count) {
       metrics_.push_back(OneOf(
-          Below(3) == 0
-              ? Words{"f_total", "g_all", "g_sum", "h", "m_total", "x_total"}
-              : MetricNames()));
+          Below(3) == 0 ? Words{"f_total", "g_all", "g_sum", "h", "m_total",
+                                "st_all", "st_mostrecent", "v_info", "x_total"}
+                        : MetricNames()));
     }
     labels_ = Some({"a", "a", "b", "-"});
     process_labels_ = Some({"-", "-", "app=web", "l=own"});
@@ -106,6 +106,10 @@ class Generator {
     const std::string label = OneOf(labels_);
     const Instrument instrument = MetricOf(metric, 0).instrument;
     const std::string number = Alive();
+    if (instrument == Instrument::kInfo) {
+      Add({"tell", number, metric, label});
+      return;
+    }
     switch (Below(8)) {
       case 0:
         Add({"touch", number, metric, label});
@@ -148,6 +152,13 @@ class Generator {
         Add({"observe", number, metric, label, value == "nan" ? "2" : value});
         break;
       }
+      case Instrument::kStateSet:
+        // (Nobody knows all of them.)
+        Add({OneOf({"only", "only", "raise", "lower"}), number, metric, label,
+             OneOf({"open", "open", "shut", "stuck", "torn"})});
+        break;
+      case Instrument::kInfo:
+        break;
     }
   }
 
