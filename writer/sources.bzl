@@ -7,6 +7,8 @@ WRITER_SRCS = [
     "cell_blocks.cc",
     "cell_blocks.h",
     "cell_ops.h",
+    "definition_check.cc",
+    "definition_check.h",
     "directory_space.cc",
     "directory_space.h",
     "fork_guard.cc",
