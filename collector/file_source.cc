@@ -21,7 +21,8 @@ constexpr double kRoundingSlack = 1e-12;
 
 uint64_t ToNs(double seconds) {
   constexpr double kLongestS = 1e9;  // three decades
-  return static_cast<uint64_t>(std::min(seconds, kLongestS) * 1e9);
+  const auto ns = static_cast<uint64_t>(std::min(seconds, kLongestS) * 1e9);
+  return ns == 0 && seconds > 0 ? 1 : ns;
 }
 
 // (Assigning an empty list or clear() would keep it.)
@@ -55,12 +56,15 @@ void FileSource::OnFamily(uint64_t /*offset*/, const FamilyView& family) {
   FamilyView declared = family;
   std::string label_names;
   if (family.type == MetricType::kStateSet) {
-    declared = AsStates(family, &label_names);
+    declared = WithStateLabel(family, &label_names);
   }
   const std::optional<FamilyHandle> handle = view_->Declare(declared, budget_);
   known.is_refused = !handle.has_value();
   if (handle.has_value()) {
     known.handle = *handle;
+    if (family.type == MetricType::kStateSet) {
+      NoteStateNames(family);
+    }
     const size_t label_count = declared.label_names.size() +
                                writer_->process_label_count +
                                (IsAllMode(family.gauge_mode) ? 1 : 0);
@@ -189,7 +193,10 @@ std::optional<SeriesTargets> FileSource::FindPlace(
         view_->FindOrAddOverflow(family.handle, scan->builder.BuildOverflow(),
                                  series.created_wall_ns, budget_);
   }
-  overflowed_series_count_ += scan->overflow.has_value() ? 1 : 0;
+  if (scan->overflow.has_value()) {
+    ++overflowed_series_count_;
+    overflow_targets_.insert(KeyOf(*scan->overflow));
+  }
   return scan->overflow;
 }
 

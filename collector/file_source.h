@@ -10,8 +10,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "collector/aligned_buffer.h"
 #include "collector/merged_view.h"
 #include "collector/metric_file_reader.h"
@@ -226,6 +229,11 @@ class FileSource : public RecordVisitor {
     std::optional<SeriesTargets> overflow;  // known once one was needed
   };
 
+  using TargetsKey = std::tuple<uint32_t, uint32_t, uint32_t>;
+  static TargetsKey KeyOf(const SeriesTargets& targets) {
+    return {targets.first_count, targets.value, targets.gauge};
+  }
+
   FamilyScan* ScanOf(uint32_t family_number);
   StringListView ValuesOf(const NewSeries& series) const;
   SeriesTargets FindRemovedGauge(const NewSeries& series,
@@ -235,8 +243,11 @@ class FileSource : public RecordVisitor {
   // Parts for states and times to live, in file_source_states.cc. To the view
   // each state is a gauge, with one label more, whose names are in
   // `*label_names`.
-  FamilyView AsStates(const FamilyView& family, std::string* label_names);
+  static FamilyView WithStateLabel(const FamilyView& family,
+                                   std::string* label_names);
+  void NoteStateNames(const FamilyView& family);
   void DeclareStates(const NewSeries& series, const Removal* removal);
+  void NoteRemovedState(const SeriesTargets& targets, const Removal& removal);
   // The label `pid` of a family's series; empty: it has none.
   std::string_view PidLabelOf(format::GaugeMode mode) const;
   void AddSpecial(SpecialKind kind, uint32_t cell, uint32_t target,
@@ -307,7 +318,7 @@ class FileSource : public RecordVisitor {
   std::vector<NewSeries> new_series_;
   std::string new_values_;
   std::vector<Removal> new_removals_;
-  std::vector<Removal> new_state_removals_;  // a state each
+  absl::flat_hash_map<uint32_t, Removal> new_state_removals_;  // by gauge
 
   std::vector<Removal> removals_;  // not taken yet, in the file's order
   uint32_t taken_before_;
@@ -315,7 +326,9 @@ class FileSource : public RecordVisitor {
   uint32_t settled_before_;
   size_t saturated_slot_count_ = 0;  // in the last read
 
-  size_t series_count_ = 0;
+  size_t series_count_ = 0;  // with places of their own
+  // Of this file's families that have had to use one.
+  absl::flat_hash_set<TargetsKey> overflow_targets_;
   size_t overflowed_series_count_ = 0;
   size_t refused_series_count_ = 0;
   size_t label_clash_count_ = 0;

@@ -52,8 +52,9 @@ std::vector<SeriesTargets> FileSource::TargetsOf(const Removal& removal) const {
 // After the cells were laid out, before spans are packed.
 void FileSource::NoteNewRemovals() {
   std::vector<Removal> gone;
-  new_removals_.insert(new_removals_.end(), new_state_removals_.begin(),
-                       new_state_removals_.end());
+  for (const auto& [gauge, removal] : new_state_removals_) {
+    new_removals_.push_back(removal);
+  }
   for (Removal& removal : new_removals_) {
     std::vector<SeriesTargets> targets = {removal.targets};
     if (removal.targets.gauge == CellSums::kNobody) {
@@ -74,7 +75,7 @@ void FileSource::NoteNewRemovals() {
     removed_before_ = std::max(removed_before_, removal.end_offset);
   }
   std::vector<Removal>().swap(new_removals_);
-  std::vector<Removal>().swap(new_state_removals_);
+  absl::flat_hash_map<uint32_t, Removal>().swap(new_state_removals_);
   std::stable_sort(removals_.begin(), removals_.end(),
                    [](const Removal& a, const Removal& b) {
                      return a.end_offset < b.end_offset;
@@ -89,7 +90,10 @@ void FileSource::LetGo(const std::vector<Removal>& removals) {
   }
   std::vector<bool> is_gone(cells_.size());
   for (const Removal& removal : removals) {
-    series_count_ -= TargetsOf(removal).size();
+    // What counts in an overflow series was not counted as one.
+    for (const SeriesTargets& targets : TargetsOf(removal)) {
+      series_count_ -= overflow_targets_.contains(KeyOf(targets)) ? 0 : 1;
+    }
     const size_t first = IndexOf(removal.first_cell);
     for (size_t i = first; i < first + removal.cell_count; ++i) {
       is_gone[i] = true;

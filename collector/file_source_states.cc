@@ -24,13 +24,16 @@ StringListView WithOneMore(const StringListView& strings, std::string_view text,
 
 // ---- State sets -------------------------------------------------------------
 
-FamilyView FileSource::AsStates(const FamilyView& family,
-                                std::string* label_names) {
+void FileSource::NoteStateNames(const FamilyView& family) {
   std::vector<std::string>& states =
       state_names_[static_cast<uint32_t>(families_.size())];
   for (const std::string_view state : family.state_names) {
     states.emplace_back(state);
   }
+}
+
+FamilyView FileSource::WithStateLabel(const FamilyView& family,
+                                      std::string* label_names) {
   FamilyView declared = family;
   declared.value_kind = format::ValueKind::kF64;
   declared.label_names =
@@ -41,6 +44,10 @@ FamilyView FileSource::AsStates(const FamilyView& family,
 void FileSource::DeclareStates(const NewSeries& series,
                                const Removal* removal) {
   const Family& family = families_[series.family_number];
+  if (family.is_refused) {
+    refused_series_count_ += removal == nullptr ? 1 : 0;
+    return;
+  }
   const bool is_live_mode = IsLiveMode(family.gauge_mode);
   const bool is_recent = IsMostRecentMode(family.gauge_mode);
   const size_t first_special = specials_.size();
@@ -49,14 +56,10 @@ void FileSource::DeclareStates(const NewSeries& series,
   for (const std::string& state : state_names_[series.family_number]) {
     const StringListView values = WithOneMore(ValuesOf(series), state, &packed);
     if (removal != nullptr) {
-      new_state_removals_.push_back(*removal);
-      new_state_removals_.back().targets = FindRemovedGauge(series, values);
+      NoteRemovedState(FindRemovedGauge(series, values), *removal);
       continue;
     }
-    std::optional<SeriesTargets> targets;
-    if (!family.is_refused) {
-      targets = FindPlace(series, values);
-    }
+    const std::optional<SeriesTargets> targets = FindPlace(series, values);
     if (targets.has_value()) {
       AddSpecial(is_recent ? SpecialKind::kRecentState : SpecialKind::kState,
                  series.first_cell, targets->gauge, is_live_mode, bit);
@@ -69,6 +72,20 @@ void FileSource::DeclareStates(const NewSeries& series,
     has_times_ |= is_recent;
     AddSetTime(family, series.first_cell + series.cell_count - 1,
                first_special);
+  }
+}
+
+// One for each state that the view has, the last, however often a hostile
+// writer adds and removes it.
+void FileSource::NoteRemovedState(const SeriesTargets& targets,
+                                  const Removal& removal) {
+  if (targets.gauge == CellSums::kNobody) {
+    return;
+  }
+  Removal& noted = new_state_removals_[targets.gauge];
+  if (noted.end_offset < removal.end_offset) {
+    noted = removal;
+    noted.targets = targets;
   }
 }
 

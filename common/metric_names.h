@@ -18,7 +18,7 @@ inline constexpr size_t kMaxLabelCount = 64;
 inline constexpr size_t kMaxLabelValueBytes = 65535;  // its length is a u16
 inline constexpr size_t kMaxHelpBytes = 65536;
 inline constexpr size_t kMaxUnitBytes = 256;
-inline constexpr size_t kMaxStateBytes = 1024;  // a writer's own limit
+inline constexpr size_t kMaxStateBytes = 1024;
 
 // Every label value of a family's overflow series, which counts what a cap
 // keeps from having a series of its own.

@@ -173,7 +173,7 @@ bool FindEndOfStrings(const uint8_t* bytes, size_t available_bytes,
 // Not empty, UTF-8, no two alike.
 bool AreStateNamesValid(const StringListView& names) {
   for (auto it = names.begin(); it != names.end(); ++it) {
-    if ((*it).empty() || !IsValidUtf8(*it)) {
+    if ((*it).empty() || (*it).size() > kMaxStateBytes || !IsValidUtf8(*it)) {
       return false;
     }
     for (auto earlier = names.begin(); earlier != it; ++earlier) {

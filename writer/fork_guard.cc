@@ -112,8 +112,9 @@ void InForkedChild() {
   ProcessState* process = g_image.process.load(std::memory_order_relaxed);
   if (process == nullptr) {
     SignalShield shield(SignalShield::For::kFork);
-    g_image.forks_under_way.store(0, std::memory_order_relaxed);
-    CoverParentData();  // there is some if the parent has shut down
+    // There are some if the parent has shut down.
+    CloseParentDescriptors();
+    CoverParentData();
     return;
   }
   // Signals stay as they are until here: a handler that counts first does the

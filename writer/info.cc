@@ -15,7 +15,12 @@ constexpr size_t kMaxNames = kMaxLabelCount + 1;
 }  // namespace
 
 bool internal::TellOnly(const Series* series) noexcept {
-  return StatusOf(series).ok() && ClearFamily(series->family, series) &&
+  // (StatusOf() makes text, for which there may be no memory.)
+  const bool has_own_place =
+      series->address.chunk != kNoChunk &&
+      !series->is_removed.load(std::memory_order_acquire) &&
+      series != series->family->overflow.load(std::memory_order_acquire);
+  return has_own_place && ClearFamily(series->family, series) &&
          ChangeSharedCell(series->address, SetTimes(), [](Cell* cell) {
            StoreCell(cell, EncodeGaugeCell(1));
          });

@@ -60,7 +60,20 @@ size_t IndexOf(const StringListView& names, std::string_view name) {
   return index;
 }
 
-// Its values are those of `values` where a bit is set in `given`.
+// Their number is looked through by each new one.
+constexpr int kMaxPresets = 1000;
+
+bool HasLongValue(const LabelPair* labels, size_t label_count) {
+  for (size_t i = 0; i < label_count; ++i) {
+    if (labels[i].value.size() > kMaxLabelValueBytes) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Its values are those of `values` where a bit is set in `given`. Null: no
+// memory, or too many.
 const PresetValues* FindOrAddLocked(Family* family, uint64_t given,
                                     const std::string_view* values) {
   const size_t count = family->definition.label_names.size();
@@ -68,8 +81,10 @@ const PresetValues* FindOrAddLocked(Family* family, uint64_t given,
   for (size_t i = 0; i < count; ++i) {
     text_bytes += values[i].size();
   }
+  int preset_count = 0;
   for (const PresetValues* known = family->presets; known != nullptr;
        known = known->next) {
+    ++preset_count;
     size_t i = 0;
     while (i < count && known->values()[i] == values[i]) {
       ++i;
@@ -78,8 +93,11 @@ const PresetValues* FindOrAddLocked(Family* family, uint64_t given,
       return known;
     }
   }
-  void* memory = g_arena.AllocateLocked(
-      sizeof(PresetValues) + count * sizeof(std::string_view) + text_bytes);
+  void* memory = preset_count >= kMaxPresets
+                     ? nullptr
+                     : g_arena.AllocateLocked(sizeof(PresetValues) +
+                                              count * sizeof(std::string_view) +
+                                              text_bytes);
   if (memory == nullptr) {
     return nullptr;
   }
@@ -132,6 +150,11 @@ PresetView AddPreset(const PresetView& base, const LabelPair* labels,
     values[index] = labels[i].value;
     given |= uint64_t{1} << index;
   }
+  if (HasLongValue(labels, label_count)) {
+    return {RefuseLabel(family, labels[0].name,
+                        "a preset of a value of more than 65535 bytes"),
+            nullptr};
+  }
   const PresetValues* preset = nullptr;
   ProcessState* process = CurrentProcess();
   if (process != nullptr) {
@@ -139,7 +162,9 @@ PresetView AddPreset(const PresetView& base, const LabelPair* labels,
     preset = lock.is_held() ? FindOrAddLocked(family, given, values) : nullptr;
   }
   if (preset == nullptr) {
-    return {RefuseLabel(family, labels[0].name, "no memory for a preset"),
+    return {RefuseLabel(family, labels[0].name,
+                        "more than 1000 different presets of one metric, or no "
+                        "memory for one"),
             nullptr};
   }
   return {family, preset};

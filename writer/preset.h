@@ -42,6 +42,10 @@ Status StatusOf(const Family* family);
 // What LabelledFamily::Preset() gives: the family as if it had only the labels
 // that are left. Two words: copy it freely, at namespace scope too. Look-ups
 // cost about what the family's own do. Any thread, and forked children.
+//
+// For values that the program knows, not for those of its users: a metric can
+// have 1000 different presets; further ones, and values of more than 65535
+// bytes, are refused, and count nothing.
 template <typename Instrument>
 class PresetFamily {
  public:

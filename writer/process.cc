@@ -123,10 +123,11 @@ Status ApplyOptions(const InitOptions& options, Settings* settings) {
 }  // namespace
 
 Status Init(const InitOptions& options) {
-  if (!internal::Start(options.store)) {
+  internal::Start(options.store);
+  ProcessState* process = internal::CurrentProcess();
+  if (process == nullptr) {
     return StatusWithoutStart();
   }
-  ProcessState* process = internal::CurrentProcess();
   SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
   if (!lock.is_held()) {
     return Status(ErrorCode::kBusy, "another thread is registering metrics");
@@ -179,18 +180,21 @@ void Seal() noexcept {
 }
 
 Status Shutdown() {
-  const bool is_started = internal::Start();
+  internal::Start();
+  const uint64_t dropped_observations = GetWriterStatus().dropped_observations;
+  ProcessState* process = internal::CurrentProcess();
   if (g_image.is_shut_down.load()) {
     return StatusWithoutStart();
   }
-  if (!is_started) {  // there is nothing to end
+  if (process == nullptr) {  // there is nothing to end
     g_image.is_shut_down.store(true);
     return Status();
   }
-  const uint64_t dropped_observations = GetWriterStatus().dropped_observations;
-  ProcessState* process = internal::CurrentProcess();
   SlowPathLock lock(process, SlowPathLock::Wait::kBounded);
   if (!lock.is_held()) {
+    if (g_image.is_shut_down.load()) {  // by another thread, just now
+      return StatusWithoutStart();
+    }
     return Status(ErrorCode::kBusy, "another thread is registering metrics");
   }
   EndCountingLocked(process, dropped_observations);
@@ -199,7 +203,9 @@ Status Shutdown() {
 
 WriterStatus GetWriterStatus() {
   WriterStatus status;
-  status.is_enabled = internal::Start();
+  internal::Start();
+  ProcessState* process = internal::CurrentProcess();
+  status.is_enabled = process != nullptr;
   if (!status.is_enabled) {
     status.store = Store::kNone;
     status.directory = g_image.settings.directory;
@@ -207,7 +213,6 @@ WriterStatus GetWriterStatus() {
     status.dropped_observations = g_image.dropped_without_start.load();
     return status;
   }
-  ProcessState* process = internal::CurrentProcess();
   status.store = g_image.settings.store;
   status.directory = g_image.settings.directory;
   status.last_error = LastError(process);

@@ -56,9 +56,11 @@ void Seal() noexcept;
 
 // Ends counting in this process and in what it forks from here on: every later
 // count, look-up and registration is a no-op (dropped and counted; statuses say
-// kShutDown). What was counted stays in the file, which is marked as left by a
-// clean exit and folded when the process ends; its memory stays mapped, since
-// other threads may be in the middle of an add. Cannot be undone. Errors: kBusy
+// kShutDown). What was counted stays in the file (what Store::kWritten could
+// not write yet does not), which is marked as left by a clean exit and folded
+// when the process ends; its memory stays mapped, since other threads may be in
+// the middle of an add. WriterStatus goes on with dropped_observations alone.
+// Cannot be undone. Errors: kBusy
 // (a thread is stopped in a change of the registry: nothing was ended),
 // kShutDown (it was called before). Any thread; not async-signal-safe.
 Status Shutdown();

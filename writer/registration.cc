@@ -170,10 +170,11 @@ Series* OverflowSeriesLocked(ProcessState* process, Family* family) {
 }
 
 Family* CheckAndRegister(const Definition& definition) {
-  if (!Start()) {
+  Start();
+  ProcessState* process = CurrentProcess();
+  if (process == nullptr) {
     return &g_disabled_family;
   }
-  ProcessState* process = CurrentProcess();
   const std::vector<double> bounds = BoundsWithoutInfinity(definition);
   Status status;
   Family* family = nullptr;

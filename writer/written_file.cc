@@ -132,10 +132,13 @@ void LoseFilesLocked(ProcessState* process) noexcept {
   g_image.process_number.fetch_add(1, std::memory_order_relaxed);
   process->is_file_behind.store(false, std::memory_order_relaxed);
   process->are_files_lost.store(false, std::memory_order_relaxed);
-  NoteError(process,
-            "the program has closed the metric file's descriptor: counting "
-            "goes on in a further file",
-            0);
+  // Not told on stderr: who has closed all descriptors may have a file of its
+  // own there by now.
+  process->last_error_errno.store(0, std::memory_order_relaxed);
+  process->last_error.store(
+      "the program has closed the metric file's descriptor: counting goes on "
+      "in a further file",
+      std::memory_order_release);
 }
 
 }  // namespace tine::internal

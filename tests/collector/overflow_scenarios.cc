@@ -151,6 +151,34 @@ void WritersOverflowSeriesIsTheCollectorsToo() {
                                           Pair("c_total{x=__overflow__}", 6)));
 }
 
+// A file's series that count in an overflow series are none of its own, also
+// when they go.
+void RemovedOverflowGivesBackNoPlaces() {
+  LimitBench bench;
+  bench.options.max_series_per_file = 2;
+  bench.Restart();
+  MetricFileBuilder file = bench.NewLive();
+  std::vector<uint32_t> cells;
+  for (const char* x : {"1", "2", "3", "4", "5"}) {
+    cells.push_back(file.AddCounter("c_total", 1, {{"x", x}}));
+  }
+  bench.Scrape();
+  const auto series_count = [&bench] {
+    return bench.collector->ReportFiles().at(0).series_count;
+  };
+  EXPECT_EQ(series_count(), 2u);
+  for (const size_t i : {2, 3, 4}) {
+    file.RemoveSeries(cells[i]);
+  }
+  bench.collector->FoldNow();
+  bench.Scrape();
+  EXPECT_EQ(series_count(), 2u);
+  file.RemoveSeries(cells[0]);
+  bench.collector->FoldNow();
+  bench.Scrape();
+  EXPECT_EQ(series_count(), 1u);
+}
+
 void GaugesThatAreSetAreLeftOutAndCountedApart() {
   LimitBench bench;
   bench.options.view_limits.max_series = 1;
@@ -341,6 +369,7 @@ std::vector<LimitScenario> OverflowScenarios() {
        EveryLabelOfTheOverflowSeriesSaysSo},
       {"WritersOverflowSeriesIsTheCollectorsToo",
        WritersOverflowSeriesIsTheCollectorsToo},
+      {"RemovedOverflowGivesBackNoPlaces", RemovedOverflowGivesBackNoPlaces},
       {"GaugesThatAreSetAreLeftOutAndCountedApart",
        GaugesThatAreSetAreLeftOutAndCountedApart},
       {"LiveModesOverflowOnlyWhileTheirWriterLives",

@@ -295,6 +295,10 @@ TEST(RecordCorruptionTest, ImpossibleStateSetsAreNamed) {
   EXPECT_EQ(reason_of({"a", ""}, "s", {}, u64, sum),
             DamageReason::kInvalidText);
   EXPECT_EQ(reason_of({"\xff"}, "s", {}, u64, sum), DamageReason::kInvalidText);
+  EXPECT_EQ(reason_of({std::string(1024, 'a')}, "s", {}, u64, sum),
+            DamageReason::kNone);
+  EXPECT_EQ(reason_of({std::string(1025, 'a')}, "s", {}, u64, sum),
+            DamageReason::kInvalidText);
   for (const char* name : {"a:b", "le", "__s", "l"}) {
     EXPECT_EQ(reason_of({"a"}, name, {"l"}, u64, sum),
               DamageReason::kInvalidName)

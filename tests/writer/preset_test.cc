@@ -120,6 +120,27 @@ TEST_F(PresetTest, MistakesCountNothingAndAreTold) {
       << outcome.stderr_text;
 }
 
+// They are kept for ever, and each new one is compared with all.
+TEST_F(PresetTest, ThereAreAThousandAtMostAndNoLongOnes) {
+  Run([] {
+    const CounterFamily family("c_total", "c", {"method", "code"});
+    const auto preset = [&](int i) {
+      return family.Preset({{"method", std::to_string(i)}});
+    };
+    for (int i = 0; i < 1000; ++i) {
+      EXPECT_TRUE(preset(i).status().ok()) << preset(i).status().message();
+    }
+    EXPECT_EQ(preset(1000).status().code(), ErrorCode::kWrongLabels);
+    EXPECT_FALSE(preset(1000).WithLabels("200").is_valid());
+    EXPECT_TRUE(preset(7).WithLabels("200").is_valid());
+    const CounterFamily other("d_total", "d", {"method", "code"});
+    EXPECT_TRUE(
+        other.Preset({{"code", std::string(65535, 'x')}}).status().ok());
+    EXPECT_EQ(other.Preset({{"code", std::string(65536, 'x')}}).status().code(),
+              ErrorCode::kWrongLabels);
+  });
+}
+
 TEST_F(PresetTest, DisabledWriterHasNothingToSay) {
   ::setenv("TINE_DISABLE", "1", 1);
   const ChildOutcome outcome = Run([] {

@@ -1,6 +1,7 @@
 // Shutdown() while threads count, register and fork: what was counted stays,
 // nothing is added, nobody is harmed.
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,6 +10,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/writer/counting_threads.h"
 #include "tests/writer/writer_test_base.h"
@@ -157,6 +159,67 @@ TEST_F(ShutdownTest, ChildrenCountNothingAndLetGoOfTheFile) {
   const auto files = Read();
   EXPECT_EQ(files.size(), 1u);
   EXPECT_EQ(SumU64(files, "c_total"), 1u);
+}
+
+// Of all calls that look for the process's state, some find none in the middle.
+TEST_F(ShutdownTest, WhoeverMeetsItIsToldSo) {
+  constexpr int kProcesses = 40;
+  for (int i = 0; i < kProcesses; ++i) {
+    Run([] {
+      const Counter counter("c_total", "c");
+      std::atomic<int> next{0};
+      std::atomic<int> ended{0};
+      std::atomic<uint64_t> calls{0};
+      CountingThreads threads(8, [&] {
+        static thread_local const int index = next++;
+        switch (index % 4) {
+          case 0:
+            ended += Shutdown().ok() ? 1 : 0;
+            break;
+          case 1:
+            GetWriterStatus();
+            break;
+          case 2:
+            Counter("d_total", "d").Increment();
+            break;
+          case 3:
+            Init();
+            break;
+        }
+        ++calls;
+      });
+      EXPECT_TRUE(WaitUntil([&] { return calls > 100 && ended > 0; }));
+      threads.Stop();
+      EXPECT_EQ(ended, 1);
+      EXPECT_EQ(Shutdown().code(), ErrorCode::kShutDown);
+    });
+  }
+}
+
+TEST_F(ShutdownTest, ItsChildrenDoNotKeepItAlive) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const pid_t writer = StartChild([&] {
+    const Counter counter("c_total", "c");
+    EXPECT_TRUE(Shutdown().ok());
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::pause();
+    }
+    EXPECT_EQ(::write(ends[1], &child, sizeof(child)),
+              static_cast<ssize_t>(sizeof(child)));
+  });
+  EXPECT_TRUE(IsSuccess(WaitFor(writer)));
+  pid_t child = 0;
+  ASSERT_EQ(::read(ends[0], &child, sizeof(child)),
+            static_cast<ssize_t>(sizeof(child)));
+  const std::vector<std::string> names = NamesIn(dir_.path());
+  EXPECT_EQ(names.size(), 1u);
+  // It may be about to close its copy.
+  EXPECT_TRUE(WaitUntil([&] { return !IsHeld(names.at(0)); }));
+  EXPECT_EQ(::kill(child, SIGKILL), 0);
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST_F(ShutdownTest, DisabledWriterIsShutDownToo) {
